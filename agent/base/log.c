@@ -1,0 +1,96 @@
+#include "agent/base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+
+enum { LOG_LINE_MAX = 4096 };
+
+static _Atomic enum log_level shown = LOG_INFO;
+
+/* Under lock: what stands on the status line, so that a log line can be put above it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char status[256];
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&shown, level);
+}
+
+enum log_level log_get_level(void)
+{
+    return atomic_load(&shown);
+}
+
+static const char *level_prefix(enum log_level level)
+{
+    static const char *const PREFIX[] = {[LOG_ERROR] = "error: ",
+                                         [LOG_WARN] = "warning: ",
+                                         [LOG_INFO] = "",
+                                         [LOG_DEBUG] = "debug: "};
+    ASSERT((size_t)level < ARRAY_SIZE(PREFIX));
+    return PREFIX[level];
+}
+
+/* One write a line: threads and processes that share stderr do not mix theirs into it. */
+static void write_all(const char *text, size_t size)
+{
+    while (size > 0) {
+        const ssize_t n = write(STDERR_FILENO, text, size);
+        if (n <= 0) {
+            return; /* nowhere left to say that stderr is gone */
+        }
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
+static void clean(char *text)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    if (level > log_get_level()) {
+        return;
+    }
+    char text[LOG_LINE_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* an over-long line is cut */
+    va_end(args);
+    clean(text);
+
+    char line[LOG_LINE_MAX + 512];
+    (void)pthread_mutex_lock(&lock);
+    const char *erase = status[0] != '\0' ? "\r\033[K" : "";
+    const int size = snprintf(line, sizeof(line), "%spenates: %s%s\n%s", erase, level_prefix(level),
+                              text, status);
+    ASSERT(size > 0 && (size_t)size < sizeof(line));
+    write_all(line, (size_t)size);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void log_status(const char *text)
+{
+    char line[sizeof(status) + 16];
+    (void)pthread_mutex_lock(&lock);
+    const bool stood = status[0] != '\0';
+    (void)snprintf(status, sizeof(status), "%s", text == NULL ? "" : text);
+    if (stood || status[0] != '\0') {
+        const int size = snprintf(line, sizeof(line), "\r\033[K%s", status);
+        ASSERT(size > 0 && (size_t)size < sizeof(line));
+        write_all(line, (size_t)size);
+    }
+    (void)pthread_mutex_unlock(&lock);
+}

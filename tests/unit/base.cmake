@@ -1,0 +1,3 @@
+unit_test(test_parse LIBRARIES base)
+unit_test(test_err LIBRARIES base)
+unit_test(test_mem LIBRARIES base)
