@@ -1,0 +1,91 @@
+/*
+ * config: one validated, constant description of what was asked for, from flags, PENATES_*
+ * variables, a configuration file and Priam's properties, in that order of precedence.
+ *
+ * options.c holds the table of options (name, argument, which commands take it, help text); config.c
+ * merges the sources and validates; nothing else reads argv or PENATES_*.
+ */
+#ifndef PENATES_CONFIG_H
+#define PENATES_CONFIG_H
+
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/selection.h"
+
+enum command {
+    COMMAND_LIST,
+    COMMAND_PLAN,
+    COMMAND_RESTORE,
+    COMMAND_VERIFY,
+    COMMAND_DECODE,
+    COMMAND_STATUS,
+    COMMAND_POLICY,
+    COMMAND_HELP,
+    COMMAND_VERSION,
+};
+
+enum layout { LAYOUT_DATA, LAYOUT_LOADER };
+enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+enum { CONFIG_TARGETS_MAX = 16 };
+
+struct config {
+    enum command command;
+    const char *argument;       /* SOURCE, DIR, FILE or the command to explain; NULL: none */
+    const char *source;         /* SOURCE of list, plan, restore, verify, policy */
+
+    struct selection selection;
+
+    /* Target */
+    const char *targets[CONFIG_TARGETS_MAX]; /* --into */
+    unsigned target_count;
+    enum layout layout;
+    bool set_owner;
+    uid_t owner;
+    gid_t group;
+    bool set_mode, set_dir_mode;
+    mode_t mode, dir_mode;      /* 0640 and 0750 unless told */
+    struct name_list replace;   /* --replace KS.TABLE */
+    const char *plan_in;        /* restore --plan FILE */
+    const char *plan_out;       /* plan --out FILE */
+    const char *decode_out;     /* decode -o; NULL or "-": stdout */
+    bool decode_raw;            /* decode --raw: no magic means one raw Snappy block */
+    double sample;              /* verify --sample: share of files in (0, 1] */
+    uint64_t seed;              /* verify --seed */
+
+    /* Limits */
+    uint64_t memory;            /* bytes for data in flight; default from RAM and cgroup */
+    unsigned threads;           /* decoding workers */
+    unsigned net_threads;
+    unsigned connections;
+    uint64_t bandwidth;         /* bytes per second, 0: none */
+    uint64_t part_size;
+    uint64_t retry_for_ms;
+
+    /* Looks */
+    enum progress_mode progress;
+    bool json;
+    const char *report;         /* --report FILE */
+    const char *metrics;        /* --metrics FILE */
+    enum log_level log_level;
+
+    /* AWS */
+    const char *region, *endpoint, *profile, *role_arn, *external_id;
+    const char *request_payer, *expected_bucket_owner, *ca_file;
+    bool path_style, dualstack, fips, no_sign;
+
+    struct config_memory *own;  /* what the strings above live in */
+};
+
+/*
+ * Reads argv, the environment and the files they name. ERR_CONFIG names the option, says what is
+ * wrong with it and, for an unknown one, the nearest that exists. *ret is owned by the caller.
+ */
+int config_load(int argc, char **argv, struct config **ret, struct err *e) MUST_CHECK;
+void config_free(struct config *config); /* NULL is fine */
+
+/* Bytes that --memory defaults to: clamp(RAM / 8, 64 MiB, 4 GiB), RAM meaning the cgroup's limit
+ * where that is lower. */
+uint64_t config_default_memory(void);
+
+#endif

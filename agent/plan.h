@@ -1,0 +1,115 @@
+/*
+ * plan: exactly what a restore would do, proven possible from listings and manifests alone.
+ *
+ *     source ─▶ catalog: clusters, tokens, restore points
+ *            ─▶ manifest + incrementals of the chosen point ─▶ SSTables ─▶ files with their targets
+ *
+ * Built by one thread, constant afterwards, readable from any thread. It is compact (about 100 bytes
+ * a file beside the interned names), and plan_bytes() of it is charged to --memory.
+ */
+#ifndef PENATES_PLAN_H
+#define PENATES_PLAN_H
+
+#include "agent/backup_key.h"
+#include "agent/config.h"
+#include "agent/source.h"
+
+enum { PLAN_NONE = UINT32_MAX };
+
+/* One object and the one file it becomes. Strings live in the plan. */
+struct plan_file {
+    const char *key_folder;    /* the key up to and with its last '/' */
+    const char *key_name;      /* the rest of the key */
+    const char *target_folder; /* relative to a --into directory, no leading or trailing '/' */
+    const char *target_name;
+    const char *etag;          /* as listed */
+    uint64_t size;             /* stored bytes, as listed */
+    uint64_t plain_size;       /* as the manifest says, PLAN_SIZE_UNKNOWN when it does not */
+    uint32_t table;            /* index into plan->tables */
+    uint32_t sstable;          /* index into plan->sstables, PLAN_NONE for side files */
+    uint8_t claim;             /* enum codec_claim */
+    uint8_t component;         /* enum component_kind */
+    uint8_t checksum;          /* enum s3_checksum_kind that the listing promises */
+    bool checksum_composite;
+    bool incremental;          /* not named by the manifest */
+};
+
+#define PLAN_SIZE_UNKNOWN UINT64_MAX
+
+/* One SSTable: its components are files[first .. first + count). */
+struct plan_sstable {
+    uint32_t first, count;
+    uint32_t data;   /* the file that is its Data.db, PLAN_NONE: none */
+    uint32_t digest; /* the file that is its Digest.*, PLAN_NONE: none */
+    uint32_t toc;    /* the file that is its TOC.txt, PLAN_NONE: none */
+};
+
+struct plan_table {
+    uint32_t node;             /* index into plan->nodes */
+    const char *keyspace;
+    const char *table;         /* without id */
+    const char *table_dir;     /* as in the backup */
+    const char *target_folder; /* of the table itself; index folders lie below it */
+    bool replace;              /* --replace names it */
+    uint64_t files, stored_bytes, plain_bytes; /* plain: known sizes, else stored ones */
+};
+
+/* One node's restore point. */
+struct plan_node {
+    const char *cluster, *region /* "" in v2 */, *token;
+    bool v2;
+    const char *manifest_key;
+    const char *manifest_etag;
+    int64_t snapshot_ms;      /* the instant of the snapshot */
+    int64_t newest_ms;        /* of the newest incremental taken, else snapshot_ms */
+    int64_t until_ms;         /* what was asked for, resolved: a rerun pins --at to it */
+    uint64_t missing;         /* objects that the manifest names and the listing lacks */
+};
+
+/* What is left out, or worth knowing, in words: "system.local: node-local" with counts. */
+struct plan_note {
+    const char *subject; /* table or key */
+    const char *why;
+    uint64_t files, bytes;
+};
+
+struct plan {
+    struct plan_file *files;       /* sorted by table, then SSTable, then name */
+    struct plan_sstable *sstables;
+    struct plan_table *tables;
+    struct plan_node *nodes;
+    struct plan_note *skipped;     /* left out on purpose */
+    struct plan_note *missing;     /* named by a manifest, not in the listing (capped, see more) */
+    struct plan_note *warnings;    /* TTL, IndexInfo, renumbered sets, archived objects, ... */
+    uint32_t file_count, sstable_count, table_count, node_count;
+    uint32_t skipped_count, missing_count, warning_count;
+    uint64_t missing_total;
+    uint64_t stored_bytes;         /* to fetch */
+    uint64_t plain_bytes;          /* on disk after; a lower bound when plain_bytes_exact is false */
+    bool plain_bytes_exact;
+    uint64_t list_requests;
+    char id[65];                   /* SHA-256 in hex over every file's key, ETag, size and target */
+    struct arena *strings;
+};
+
+/*
+ * Reads the source and decides. Fails with ERR_NO_BACKUP (nothing matches; or the point is
+ * incomplete and --allow-incomplete is off: the text names how many objects are missing and the
+ * first), ERR_CONFIG (several clusters or tokens and none chosen: the text lists them), ERR_CORRUPT
+ * (manifest), ERR_REFUSED (unsafe or colliding names), ERR_LIMIT (the plan alone exceeds --memory),
+ * or as the source does. On ERR_NO_BACKUP for an incomplete point, *ret is still set, so that
+ * `plan` can show it. The caller frees.
+ */
+int plan_build(const struct config *config, struct source *source, struct plan **ret,
+               struct err *e) MUST_CHECK;
+void plan_free(struct plan *plan); /* NULL is fine */
+
+/* Memory that the plan holds. */
+uint64_t plan_bytes(const struct plan *plan);
+
+/* The whole key, and the path below a --into directory, into `out` (cleared first). Both fit: keys
+ * have at most 1024 bytes, paths are checked when the plan is built. */
+void plan_file_key(const struct plan_file *file, struct buf *out);
+void plan_file_target(const struct plan_file *file, struct buf *out);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * selection: which of what the backup holds. A plain value; the strings are the config's.
+ */
+#ifndef PENATES_SELECTION_H
+#define PENATES_SELECTION_H
+
+#include "agent/base/cleanup.h"
+
+/* Borrowed strings; "KS.TABLE" or "KS.*" where tables are meant. */
+struct name_list {
+    const char **names;
+    size_t count;
+};
+
+enum dialect_choice { DIALECT_AUTO, DIALECT_V1, DIALECT_V2 };
+
+struct selection {
+    const char *cluster;       /* NULL: the only one */
+    const char *source_region; /* v1 key component; NULL: the only one */
+    struct name_list tokens;   /* --token; empty: the only one */
+    bool all_tokens;           /* --token all */
+
+    bool at_latest;            /* --at latest, the default */
+    int64_t at_ms;             /* --at TIME, inclusive */
+    bool has_range;            /* --range: Priam's own bounds (priam spec 4.2, 4.4, 2.6) */
+    int64_t range_start_ms, range_end_ms;
+
+    bool snapshot_only;
+    enum dialect_choice format;
+    struct name_list include, exclude;
+    bool skip_system_auth;     /* --system-auth keep */
+    bool allow_incomplete;
+    int64_t v1_offset_ms;      /* --v1-utc-offset: old Priam wrote v1 times in local time; added to a
+                                  key's time to get UTC (priam spec 1.2) */
+};
+
+/* False: the table is left out; *ret_why says why, a literal. `table` is without its id. */
+bool selection_takes_table(const struct selection *selection, const char *keyspace,
+                           const char *table, const char **ret_why);
+
+#endif

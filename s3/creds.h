@@ -1,0 +1,53 @@
+/*
+ * creds: who we are to AWS. A chain of providers in the order of the AWS CLI: an explicit profile,
+ * the environment, the shared files, IMDSv2. The answer is cached and renewed ahead of its expiry by
+ * one caller while others go on with the old one; a failed renewal keeps what there is. Any thread.
+ * Secrets are never logged, and are overwritten before their memory is freed.
+ */
+#ifndef PENATES_S3_CREDS_H
+#define PENATES_S3_CREDS_H
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+
+enum {
+    CREDS_ID_MAX = 128,
+    CREDS_SECRET_MAX = 256,
+    CREDS_TOKEN_MAX = 8192, /* session tokens of chained roles reach some KiB */
+};
+
+/* A plain value, about 9 KiB: keep it off deep stacks; wipe with creds_value_wipe. */
+struct creds_value {
+    char id[CREDS_ID_MAX];
+    char secret[CREDS_SECRET_MAX];
+    char token[CREDS_TOKEN_MAX]; /* "" for long-lived keys */
+    int64_t expires_ms;          /* 0: never */
+    char source[64];             /* "environment", "profile 'dr'", "instance role 'x'": for messages */
+};
+
+void creds_value_wipe(struct creds_value *value);
+
+struct creds_options {
+    const char *profile;   /* --profile; NULL: AWS_PROFILE, then "default" */
+    const char *role_arn;  /* reserved for the full chain: ERR_CONFIG when set */
+};
+
+struct creds;
+
+struct creds *creds_new(const struct creds_options *options);
+void creds_free(struct creds *creds); /* NULL is fine */
+
+/*
+ * The credentials to sign with now. May block on IMDS (bounded: 1 s to connect, 5 tries). ERR_AUTH
+ * names every provider that was asked and what it said. *ret must be wiped by the caller.
+ */
+int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;
+
+/* The store said that these have expired or are not known: the next creds_get asks again, at most
+ * once for the same id and token. */
+void creds_reject(struct creds *creds, const struct creds_value *value);
+
+/* Region from AWS_REGION, AWS_DEFAULT_REGION, the profile, IMDS; NULL when none says. Caller frees. */
+char *creds_region(struct creds *creds);
+
+#endif
