@@ -1,0 +1,136 @@
+"""What the fake serves: objects in memory, or generated from a seed so that 100 GB need no disk."""
+
+import bisect
+import csv
+import dataclasses
+import hashlib
+import json
+import pathlib
+import random
+
+CHUNK = 1 << 20
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data = data
+        self.size = len(data)
+
+    def read(self, offset, size):
+        return self.data[offset : offset + size]
+
+
+class Generated:
+    """A snappy-java stream of any plain size, made of one repeated literal-only block.
+
+    Every block has the same stored size, so any range can be computed without making the rest.
+    """
+
+    PLAIN_BLOCK = 32768
+
+    def __init__(self, blocks, seed=1):
+        self.plain_block = random.Random(seed).randbytes(self.PLAIN_BLOCK)
+        # One raw Snappy block: varint of 32768, a literal tag with two length bytes, the bytes.
+        raw = bytes([0x80, 0x80, 0x02, 61 << 2]) + (self.PLAIN_BLOCK - 1).to_bytes(2, "little")
+        raw += self.plain_block
+        self.record = len(raw).to_bytes(4, "big") + raw
+        self.header = b"\x82SNAPPY\x00" + (1).to_bytes(4, "big") * 2
+        self.blocks = blocks
+        self.size = len(self.header) + blocks * len(self.record)
+        self.plain_size = blocks * self.PLAIN_BLOCK
+
+    def read(self, offset, size):
+        end = min(offset + size, self.size)
+        out = bytearray(self.header[offset : min(end, len(self.header))])
+        while offset + len(out) < end:
+            at = offset + len(out) - len(self.header)
+            inside = at % len(self.record)
+            left = end - offset - len(out)
+            whole = left // len(self.record)
+            if inside == 0 and whole > 1:
+                out += self.record * whole
+            else:
+                out += self.record[inside : inside + left]
+        return bytes(out)
+
+
+@dataclasses.dataclass
+class Object:
+    body: object
+    etag: str
+    metadata: dict = dataclasses.field(default_factory=dict)
+    checksums: dict = dataclasses.field(default_factory=dict)  # "crc32c" -> base64 text
+    checksum_type: str = "FULL_OBJECT"
+    storage_class: str = "STANDARD"
+    modified: str = "2026-11-23T08:00:00.000Z"
+    part_sizes: list = dataclasses.field(default_factory=list)
+    headers: dict = dataclasses.field(default_factory=dict)  # sent as they are
+
+
+class Store:
+    def __init__(self):
+        self.objects = {}
+        self._sorted = None
+
+    def put(self, key, data, **extra):
+        body = data if hasattr(data, "read") else Bytes(data)
+        etag = extra.pop("etag", None)
+        if etag is None:
+            etag = (
+                hashlib.md5(body.data).hexdigest()
+                if isinstance(body, Bytes)
+                else hashlib.md5(key.encode()).hexdigest() + "-2"
+            )
+        self.objects[key] = Object(body, etag, **extra)
+        self._sorted = None
+
+    def put_parts(self, key, parts, **extra):
+        """As a multipart upload leaves it: an ETag of the parts' MD5s."""
+        digests = b"".join(hashlib.md5(part).digest() for part in parts)
+        etag = f"{hashlib.md5(digests).hexdigest()}-{len(parts)}"
+        self.put(key, b"".join(parts), etag=etag, part_sizes=[len(p) for p in parts], **extra)
+
+    def delete(self, key):
+        del self.objects[key]
+        self._sorted = None
+
+    def keys(self):
+        if self._sorted is None:
+            self._sorted = sorted(self.objects, key=lambda key: key.encode())
+        return self._sorted
+
+    def list(self, prefix, delimiter, after, limit):
+        """(entries, folders, last name or None when there is no more)."""
+        names = self.keys()
+        at = bisect.bisect_left(names, prefix.encode(), key=lambda key: key.encode())
+        entries, folders = [], []
+        last = None
+        while at < len(names) and names[at].startswith(prefix):
+            name = names[at]
+            at += 1
+            cut = name.find(delimiter, len(prefix)) if delimiter else -1
+            shown = name[: cut + 1] if cut >= 0 else name
+            if after and (shown.encode() <= after.encode() or name.encode() <= after.encode()):
+                continue
+            if cut >= 0 and folders and folders[-1] == shown:
+                continue
+            if len(entries) + len(folders) == limit:
+                return entries, folders, last
+            (folders if cut >= 0 else entries).append(shown)
+            last = shown
+        return entries, folders, None
+
+
+def tree_store(root):
+    """A fixture directory (bucket/, objects.tsv) as a store, with its ETags and metadata."""
+    root = pathlib.Path(root)
+    store = Store()
+    with open(root / "objects.tsv", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            store.put(
+                row["key"],
+                (root / "bucket" / row["key"]).read_bytes(),
+                etag=row["etag"].strip('"'),
+                metadata=json.loads(row["user_metadata"] or "{}"),
+            )
+    return store
