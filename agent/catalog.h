@@ -52,4 +52,11 @@ int catalog_find_manifests(const struct catalog_node *node, struct source *sourc
                            struct catalog_manifests *ret, struct err *e) MUST_CHECK;
 void catalog_manifests_done(struct catalog_manifests *manifests);
 
+/*
+ * A manifest's key as this source has it. Manifests carry whole keys, with the base that the backup
+ * was written under; a copy may lie elsewhere. What follows the node's own folders is put after
+ * node->prefix. `out` is cleared first. False: the key is not below this node, or does not fit.
+ */
+bool catalog_rebase_key(const struct catalog_node *node, const char *manifest_key, struct buf *out);
+
 #endif
