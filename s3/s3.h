@@ -97,6 +97,7 @@ struct s3_get {
     uint64_t local_size;      /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
     uint64_t content_length;  /* HEAD: of the object, or of the part for ?partNumber */
     unsigned parts_count;     /* x-amz-mp-parts-count, 0: not told */
+    bool sse_kms;             /* encrypted with a key of KMS or of the customer: the ETag is no MD5 */
     unsigned tries;
 
     struct s3_transfer *transfer; /* the library's, while under way */
