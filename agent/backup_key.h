@@ -11,10 +11,10 @@
 #include "codec/codec.h"
 
 enum key_kind {
-    KEY_SNAP,               /* v1 SSTable component or side file of a snapshot */
-    KEY_SST,                /* v1 incremental */
-    KEY_META,               /* v1 META: only file "meta.json" is a manifest */
-    KEY_COMMITLOG,          /* v1 CL */
+    KEY_SNAP,      /* v1 SSTable component or side file of a snapshot */
+    KEY_SST,       /* v1 incremental */
+    KEY_META,      /* v1 META: only file "meta.json" is a manifest */
+    KEY_COMMITLOG, /* v1 CL */
     KEY_SST_V2,
     KEY_SECONDARY_INDEX_V2,
     KEY_META_V2,
@@ -23,33 +23,35 @@ enum key_kind {
 /* Slices borrow the key. Empty where the kind has no such component. */
 struct backup_key {
     enum key_kind kind;
-    struct slice region;     /* v1 only */
-    struct slice cluster;    /* without v2's hash */
-    struct slice token;      /* a decimal integer of any size, maybe negative */
-    int64_t time_ms;         /* v1: its minute; v2: the component's mtime, or the snapshot instant;
-                                from 1970 to 9999 */
+    struct slice region;  /* v1 only */
+    struct slice cluster; /* without v2's hash */
+    struct slice token;   /* a decimal integer of any size, maybe negative */
+    int64_t time_ms;      /* v1: its minute; v2: the component's mtime, or the snapshot instant;
+                             from 1970 to 9999 */
     struct slice keyspace;
-    struct slice table_dir;  /* "users-9fdc..." or, before Cassandra 2.1, "users"; for Cassandra 1.0,
-                                whose keys have none, the table name that the file name begins with */
-    struct slice index_dir;  /* ".users_email_idx"; empty: not an index SSTable */
+    struct slice
+        table_dir;          /* "users-9fdc..." or, before Cassandra 2.1, "users"; for Cassandra 1.0,
+                               whose keys have none, the table name that the file name begins with */
+    struct slice index_dir; /* ".users_email_idx"; empty: not an index SSTable */
     enum codec_claim claim;
     struct slice file;
 };
 
 /*
- * `base` ends in '/' or is empty; more slashes after it are tolerated, for old writers kept those of
- * a base with a slash of its own (priam spec 1.1). False: not a key of any dialect, or unsafe;
+ * `base` ends in '/' or is empty; more slashes after it are tolerated, for old writers kept those
+ * of a base with a slash of its own (priam spec 1.1). False: not a key of any dialect, or unsafe;
  * *ret_why is a literal ("is not a backup key", "has a '..' component", ...).
  */
 bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
                       const char **ret_why);
 
 /* The same v2 file under the other compression, SNAPPY for NONE and back: one file can lie under
- * either (priam spec 5.3). `out` is cleared first. False: the key has no sibling, or it does not fit. */
+ * either (priam spec 5.3). `out` is cleared first. False: the key has no sibling, or it does not
+ * fit. */
 bool backup_key_sibling(const char *key, struct buf *out);
 
-/* Java's String.hashCode() of the cluster name modulo 10000, as v2 prefixes it (priam spec 2.1). The
- * name is UTF-8; the hash runs over its UTF-16 code units. */
+/* Java's String.hashCode() of the cluster name modulo 10000, as v2 prefixes it (priam spec 2.1).
+ * The name is UTF-8; the hash runs over its UTF-16 code units. */
 int backup_key_cluster_hash(const char *cluster, size_t size);
 
 /* "fix_v2" of "-4266_fix_v2". False: not that form, or the hash is not the cluster's. */

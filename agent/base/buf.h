@@ -5,6 +5,8 @@
 #ifndef PENATES_BASE_BUF_H
 #define PENATES_BASE_BUF_H
 
+#include <string.h>
+
 #include "agent/base/cleanup.h"
 
 struct slice {
@@ -15,6 +17,12 @@ struct slice {
 static inline struct slice slice_of(const void *data, size_t size)
 {
     return (struct slice){.data = (const uint8_t *)data, .size = size};
+}
+
+static inline bool slice_is(struct slice slice, const char *text)
+{
+    return slice.size == strlen(text) &&
+           (slice.size == 0 || memcmp(slice.data, text, slice.size) == 0);
 }
 
 struct buf {

@@ -1,0 +1,69 @@
+#include "agent/selection.h"
+
+#include <string.h>
+
+#include "agent/backup_key.h"
+#include "agent/base/err.h"
+
+/* What a node knows about itself and its peers, useless or harmful to another one: Priam's own list
+ * over all its releases, each name once (priam spec 1.6). */
+static bool is_node_local(const char *keyspace, const char *table)
+{
+    static const char *const TABLES[] = {"local",        "peers", "peers_v2",
+                                         "LocationInfo", "hints", "compactions_in_progress"};
+    if (strcmp(keyspace, "system") != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(TABLES); i++) {
+        if (strcmp(table, TABLES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An entry is "KS.TABLE", "KS.TABLE-ID" or "KS.*" (priam spec 4.8). */
+static bool entry_matches(const char *entry, const char *keyspace, const char *table)
+{
+    const size_t keyspace_size = strlen(keyspace);
+    if (strncmp(entry, keyspace, keyspace_size) != 0 || entry[keyspace_size] != '.') {
+        return false;
+    }
+    const char *wanted = entry + keyspace_size + 1;
+    if (strcmp(wanted, "*") == 0) {
+        return true;
+    }
+    const struct slice name = backup_key_table_name(slice_of(wanted, strlen(wanted)));
+    return name.size == strlen(table) && memcmp(name.data, table, name.size) == 0;
+}
+
+static bool list_matches(const struct name_list *list, const char *keyspace, const char *table)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (entry_matches(list->names[i], keyspace, table)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool selection_takes_table(const struct selection *selection, const char *keyspace,
+                           const char *table, const char **ret_why)
+{
+    ASSERT(selection != NULL && keyspace != NULL && table != NULL);
+    const char *why = NULL;
+    if (is_node_local(keyspace, table)) {
+        why = "node-local";
+    } else if (selection->skip_system_auth && strcmp(keyspace, "system_auth") == 0) {
+        why = "system_auth is kept";
+    } else if (list_matches(&selection->exclude, keyspace, table)) {
+        why = "excluded";
+    } else if (selection->include.count > 0 &&
+               !list_matches(&selection->include, keyspace, table)) {
+        why = "not included";
+    }
+    if (why != NULL) {
+        *ret_why = why;
+    }
+    return why == NULL;
+}
