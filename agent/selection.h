@@ -24,6 +24,7 @@ struct selection {
     int64_t at_ms;             /* --at TIME, inclusive */
     bool has_range;            /* --range: Priam's own bounds (priam spec 4.2, 4.4, 2.6) */
     int64_t range_start_ms, range_end_ms;
+    bool range_default;        /* --range default: the bounds are those of the moment */
 
     bool snapshot_only;
     enum dialect_choice format;

@@ -1,0 +1,233 @@
+#include "agent/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/config_own.h"
+#include "agent/config_values.h"
+
+#define DEFAULT_FILE "/etc/penates/penates.conf"
+
+static struct config *config_new(void)
+{
+    struct config *config = (struct config *)xcalloc(1, sizeof(*config));
+    config->own = (struct config_memory *)xcalloc(1, sizeof(*config->own));
+    config->own->strings = arena_new();
+    return config;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL) {
+        return;
+    }
+    free((void *)config->selection.tokens.names);
+    free((void *)config->selection.include.names);
+    free((void *)config->selection.exclude.names);
+    free((void *)config->replace.names);
+    for (size_t i = 0; i < config->own->text_count; i++) {
+        free(config->own->texts[i]);
+    }
+    free(config->own->texts);
+    arena_free(config->own->strings);
+    free(config->own);
+    free(config);
+}
+
+static void config_cleanup(struct config **config)
+{
+    config_free(*config);
+}
+
+static void set_defaults(struct config *config)
+{
+    const unsigned cores = config_cores();
+    config->selection.at_latest = true;
+    config->mode = 0640;
+    config->dir_mode = 0750;
+    config->sample = 1;
+    /* Two decoders even on one core: one waits for the disk while the other works. */
+    config->threads = cores < 2 ? 2 : cores;
+    config->net_threads = cores / 4 < 1 ? 1 : cores / 4 > 16 ? 16 : cores / 4;
+    config->connections = 32;
+    config->part_size = UINT64_C(8) << 20;
+    /* Longer than a failover of the store, shorter than an operator's patience. */
+    config->retry_for_ms = UINT64_C(10) * 60 * 1000;
+    config->log_level = LOG_INFO;
+}
+
+/* Flags came first; now what speaks when they do not. */
+static int read_weaker(struct option_bag *bag, struct err *e)
+{
+    option_bag_read_environment(bag, environ);
+    const struct option_value *file = option_bag_last(bag, OPTION_CONFIG);
+    if (file != NULL || access(DEFAULT_FILE, F_OK) == 0) {
+        if (option_bag_read_file(bag, file == NULL ? DEFAULT_FILE : file->text, e) != 0) {
+            return -1;
+        }
+    }
+    const struct option_value *priam = option_bag_last(bag, OPTION_PRIAM_PROPERTIES);
+    return priam == NULL ? 0 : option_bag_read_priam(bag, priam->text, e);
+}
+
+/* Of two that exclude each other the stronger source wins; from one source it is a mistake. */
+static int settle_range(struct option_bag *bag, struct err *e)
+{
+    const struct option_value *at = option_bag_last(bag, OPTION_AT);
+    const struct option_value *range = option_bag_last(bag, OPTION_RANGE);
+    if (at == NULL || range == NULL) {
+        return 0;
+    }
+    const enum option_rank at_rank = bag->values[OPTION_AT].rank;
+    const enum option_rank range_rank = bag->values[OPTION_RANGE].rank;
+    if (at_rank == range_rank) {
+        err_set(e, ERR_CONFIG, "%s: excludes %s", range->origin, at->origin);
+        return err_hint(e, "give either");
+    }
+    option_bag_drop(bag, at_rank < range_rank ? OPTION_RANGE : OPTION_AT);
+    return 0;
+}
+
+/* A saved plan carries its own selection: saying another one beside it could only contradict. */
+static int settle_plan(struct option_bag *bag, struct err *e)
+{
+    if (option_bag_last(bag, OPTION_PLAN) == NULL) {
+        return 0;
+    }
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        const enum option_id id = (enum option_id)i;
+        const bool pinned = options_info(id)->group == GROUP_SELECTION || id == OPTION_LAYOUT;
+        const struct option_value *value = option_bag_last(bag, id);
+        if (!pinned || value == NULL) {
+            continue;
+        }
+        if (bag->values[id].rank == RANK_FLAG) {
+            err_set(e, ERR_CONFIG, "%s: the saved plan says it already", value->origin);
+            return err_hint(e, "leave it out, or leave out --plan");
+        }
+        option_bag_drop(bag, id);
+    }
+    return 0;
+}
+
+static int take_values(struct config *config, const struct option_bag *bag, struct err *e)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        const enum option_id id = (enum option_id)i;
+        if (options_takes(id, config->command) && config_take_value(config, id, bag, e) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void take_words(struct config *config, const struct option_bag *bag)
+{
+    config->argument = bag->word_count > 0 ? bag->words[0] : NULL;
+    switch (config->command) {
+    case COMMAND_LIST:
+    case COMMAND_PLAN:
+    case COMMAND_RESTORE:
+    case COMMAND_VERIFY:
+    case COMMAND_POLICY:
+        config->source = config->argument != NULL ? config->argument : bag->source;
+        break;
+    case COMMAND_DECODE:
+    case COMMAND_STATUS:
+    case COMMAND_HELP:
+    case COMMAND_VERSION:
+        break;
+    }
+}
+
+static bool needs_source(const struct config *config)
+{
+    switch (config->command) {
+    case COMMAND_LIST:
+    case COMMAND_PLAN:
+    case COMMAND_VERIFY:
+    case COMMAND_POLICY:
+        return true;
+    case COMMAND_RESTORE:
+        return config->plan_in == NULL;
+    case COMMAND_DECODE:
+    case COMMAND_STATUS:
+    case COMMAND_HELP:
+    case COMMAND_VERSION:
+        break;
+    }
+    return false;
+}
+
+static int check_whole(const struct config *config, struct err *e)
+{
+    const char *name = options_command(config->command)->name;
+    if (needs_source(config) && (config->source == NULL || config->source[0] == '\0')) {
+        err_set(e, ERR_CONFIG, "%s: no SOURCE was given", name);
+        return err_hint(e, "give s3://BUCKET/BASE or a directory, or --priam-properties FILE");
+    }
+    if (config->command == COMMAND_STATUS && config->argument == NULL) {
+        err_set(e, ERR_CONFIG, "status: no DIR was given");
+        return err_hint(e, "name a directory that was restored to");
+    }
+    if (config->command == COMMAND_RESTORE && config->target_count == 0) {
+        err_set(e, ERR_CONFIG, "restore: no --into DIR was given");
+        return err_hint(e, "name the data directory to restore to");
+    }
+    if (config->memory < 2 * config->part_size) {
+        err_set(e, ERR_CONFIG, "--memory: %llu bytes hold less than two parts of %llu bytes",
+                (unsigned long long)config->memory, (unsigned long long)config->part_size);
+        return err_hint(e, "raise --memory or lower --part-size");
+    }
+    ASSERT(config->threads > 0 && config->net_threads > 0 && config->connections > 0);
+    return 0;
+}
+
+static int fill(struct config *config, struct option_bag *bag, struct err *e)
+{
+    /* Asking for help never fails because of what else is wrong. */
+    if (option_bag_last(bag, OPTION_HELP) != NULL && config->command != COMMAND_VERSION) {
+        config->argument =
+            config->command == COMMAND_HELP ? NULL : options_command(config->command)->name;
+        config->command = COMMAND_HELP;
+        return 0;
+    }
+    if (config->command == COMMAND_HELP || config->command == COMMAND_VERSION) {
+        take_words(config, bag);
+        return 0;
+    }
+    if (read_weaker(bag, e) != 0 || settle_range(bag, e) != 0) {
+        return -1;
+    }
+    if (config->command == COMMAND_RESTORE && settle_plan(bag, e) != 0) {
+        return -1;
+    }
+    if (take_values(config, bag, e) != 0) {
+        return -1;
+    }
+    take_words(config, bag);
+    if (config->memory == 0) {
+        config->memory = config_default_memory();
+    }
+    if (config->seed == 0 && option_bag_last(bag, OPTION_SEED) == NULL) {
+        config->seed = (uint64_t)clock_wall_ms();
+    }
+    return check_whole(config, e);
+}
+
+int config_load(int argc, char **argv, struct config **ret, struct err *e)
+{
+    struct config *config __attribute__((cleanup(config_cleanup))) = config_new();
+    struct option_bag bag
+        __attribute__((cleanup(option_bag_done))) = {.strings = config->own->strings};
+    set_defaults(config);
+    if (option_bag_read_args(&bag, argc, argv, &config->command, e) != 0) {
+        return -1;
+    }
+    if (fill(config, &bag, e) != 0) {
+        return -1;
+    }
+    *ret = TAKE_PTR(config);
+    return 0;
+}

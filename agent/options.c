@@ -1,0 +1,247 @@
+#include "agent/options.h"
+
+#include <string.h>
+
+#include "agent/suggest.h"
+
+enum {
+    LIST = 1u << COMMAND_LIST,
+    PLAN = 1u << COMMAND_PLAN,
+    RESTORE = 1u << COMMAND_RESTORE,
+    VERIFY = 1u << COMMAND_VERIFY,
+    DECODE = 1u << COMMAND_DECODE,
+    STATUS = 1u << COMMAND_STATUS,
+    POLICY = 1u << COMMAND_POLICY,
+    /* Those that choose a restore point. */
+    SELECT = PLAN | RESTORE | VERIFY,
+    /* Those that read the source. */
+    READ = LIST | SELECT,
+    /* Those that move data. */
+    MOVE = RESTORE | VERIFY,
+    WORK = READ | DECODE | STATUS | POLICY,
+    EVERY = WORK | 1u << COMMAND_HELP | 1u << COMMAND_VERSION,
+};
+
+static const struct command_info commands[COMMAND_COUNT] = {
+    [COMMAND_LIST] = {"list", "SOURCE", 0, 1,
+                      "show the clusters, nodes and restore points of a backup"},
+    [COMMAND_PLAN] = {"plan", "SOURCE", 0, 1, "show exactly what a restore would do"},
+    [COMMAND_RESTORE] = {"restore", "SOURCE --into DIR", 0, 1,
+                         "fetch, verify and put a restore point in place"},
+    [COMMAND_VERIFY] = {"verify", "SOURCE", 0, 1,
+                        "fetch and check what a restore would, keep nothing"},
+    [COMMAND_DECODE] = {"decode", "[FILE|-]", 0, 1, "turn one compressed file into a plain one"},
+    [COMMAND_STATUS] = {"status", "DIR", 1, 1, "show the state of the restore in DIR"},
+    [COMMAND_POLICY] = {"policy", "SOURCE", 0, 1,
+                        "print the least IAM policy that a restore needs"},
+    [COMMAND_HELP] = {"help", "[COMMAND]", 0, 1, "explain a command"},
+    [COMMAND_VERSION] = {"version", "", 0, 0, "print the version and that of the libraries"},
+};
+
+static const struct option_info options[OPTION_COUNT] = {
+    [OPTION_CLUSTER] = {"cluster", 0, "NAME", GROUP_SELECTION, READ | POLICY,
+                        "cluster in the backup; default: the only one"},
+    [OPTION_SOURCE_REGION] = {"source-region", 0, "REGION", GROUP_SELECTION, READ | POLICY,
+                              "region in the keys of a v1 backup; default: the only one"},
+    [OPTION_TOKEN] = {"token", 0, "TOKEN", GROUP_SELECTION, READ,
+                      "node to restore; repeatable; 'all' for every node; default: the only one"},
+    [OPTION_AT] =
+        {"at", 0, "TIME", GROUP_SELECTION, SELECT,
+         "newest complete state not after TIME: RFC 3339, yyyyMMddHHmm or 'latest' (default)"},
+    [OPTION_RANGE] = {"range", 0, "START,END", GROUP_SELECTION, SELECT,
+                      "Priam's own form and bounds; 'default' is the last 24 hours; excludes --at"},
+    [OPTION_SNAPSHOT_ONLY] = {"snapshot-only", 0, NULL, GROUP_SELECTION, SELECT,
+                              "leave the incrementals out"},
+    [OPTION_FORMAT] = {"format", 0, "auto|v1|v2", GROUP_SELECTION, READ | POLICY,
+                       "dialect of the backup; default: auto"},
+    [OPTION_INCLUDE] = {"include", 0, "KS.TABLE", GROUP_SELECTION, SELECT,
+                        "only these tables; KS.* allowed; comma list; repeatable"},
+    [OPTION_EXCLUDE] = {"exclude", 0, "KS.TABLE", GROUP_SELECTION, SELECT,
+                        "all but these tables; wins over --include"},
+    [OPTION_SYSTEM_AUTH] =
+        {"system-auth", 0, "keep|restore", GROUP_SELECTION, SELECT,
+         "restore the system_auth keyspace, or keep the target's; default: restore"},
+    [OPTION_ALLOW_INCOMPLETE] = {"allow-incomplete", 0, NULL, GROUP_SELECTION, SELECT,
+                                 "use a restore point with missing objects; the report names them"},
+    [OPTION_V1_UTC_OFFSET] =
+        {"v1-utc-offset", 0, "OFFSET", GROUP_SELECTION, READ,
+         "zone of the times in v1 keys of an old Priam, as +02:00; default: UTC"},
+
+    [OPTION_INTO] = {"into", 0, "DIR", GROUP_TARGET, PLAN | RESTORE,
+                     "data directory; repeat for several: each SSTable stays whole in one of them"},
+    [OPTION_LAYOUT] =
+        {"layout", 0, "data|loader", GROUP_TARGET, PLAN | RESTORE,
+         "DIR/KS/TABLE-ID/FILE (data, default), or DIR/[TOKEN/]KS/TABLE/FILE (loader)"},
+    [OPTION_OWNER] = {"owner", 0, "USER[:GROUP]", GROUP_TARGET, PLAN | RESTORE,
+                      "owner of what is created; default: who runs penates"},
+    [OPTION_MODE] = {"mode", 0, "OCTAL", GROUP_TARGET, PLAN | RESTORE,
+                     "permissions of created files; default: 0640"},
+    [OPTION_DIR_MODE] = {"dir-mode", 0, "OCTAL", GROUP_TARGET, PLAN | RESTORE,
+                         "permissions of created directories; default: 0750"},
+    [OPTION_REPLACE] = {"replace", 0, "KS.TABLE", GROUP_TARGET, PLAN | RESTORE,
+                        "swap this populated table for the restored one once that is verified"},
+    [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
+                     "run this saved plan; refused when the source no longer matches it"},
+
+    [OPTION_OUT] = {"out", 'o', "FILE", GROUP_COMMAND, PLAN | DECODE,
+                    "write the plan as JSON, or the plain bytes, to FILE"},
+    [OPTION_RAW] = {"raw", 0, NULL, GROUP_COMMAND, DECODE,
+                    "without a magic, take the input for one raw Snappy block"},
+    [OPTION_SAMPLE] = {"sample", 0, "P%", GROUP_COMMAND, VERIFY,
+                       "check this share of the SSTables, each of them whole; default: 100%"},
+    [OPTION_SEED] = {"seed", 0, "N", GROUP_COMMAND, VERIFY,
+                     "picks the same sample again; default: a new one, which the report names"},
+
+    [OPTION_MEMORY] = {"memory", 0, "BYTES", GROUP_LIMITS, SELECT | DECODE,
+                       "memory for data in flight; default: RAM/8, from 64M to 4G"},
+    [OPTION_THREADS] = {"threads", 0, "N", GROUP_LIMITS, MOVE | DECODE,
+                        "decoding threads; default: one a core, at least 2"},
+    [OPTION_NET_THREADS] = {"net-threads", 0, "N", GROUP_LIMITS, READ,
+                            "network threads; default: a quarter of the cores, from 1 to 16"},
+    [OPTION_CONNECTIONS] = {"connections", 0, "N", GROUP_LIMITS, READ,
+                            "most requests in flight; default: 32"},
+    [OPTION_BANDWIDTH] = {"bandwidth", 0, "BYTES/s", GROUP_LIMITS, READ,
+                          "most bytes a second from the source; default: no limit"},
+    [OPTION_PART_SIZE] = {"part-size", 0, "BYTES", GROUP_LIMITS, MOVE,
+                          "bytes that one request fetches, from 1M to 64M; default: 8M"},
+    [OPTION_RETRY_FOR] = {"retry-for", 0, "DURATION", GROUP_LIMITS, READ,
+                          "how long one request is tried again, as 90s or 15m; default: 10m"},
+
+    [OPTION_PROGRESS] = {"progress", 0, "auto|always|never", GROUP_LOOKS, MOVE,
+                         "progress on stderr; default: auto, which suits terminal and pipe"},
+    [OPTION_JSON] = {"json", 0, NULL, GROUP_LOOKS, READ | STATUS,
+                     "JSON on stdout; of restore and verify one line at the end"},
+    [OPTION_REPORT] = {"report", 0, "FILE", GROUP_LOOKS, MOVE, "write the full report as JSON"},
+    [OPTION_METRICS] = {"metrics", 0, "FILE", GROUP_LOOKS, MOVE,
+                        "write a Prometheus textfile at the end"},
+    [OPTION_LOG_LEVEL] = {"log-level", 0, "error|warn|info|debug", GROUP_LOOKS, WORK,
+                          "how much to say on stderr; default: info"},
+    [OPTION_QUIET] = {"quiet", 'q', NULL, GROUP_LOOKS, WORK, "errors only"},
+    [OPTION_VERBOSE] = {"verbose", 'v', NULL, GROUP_LOOKS, WORK,
+                        "everything, as --log-level debug"},
+
+    [OPTION_REGION] = {"region", 0, "REGION", GROUP_AWS, READ | POLICY,
+                       "of the bucket; default: AWS_REGION, the profile, or what the bucket says"},
+    [OPTION_ENDPOINT] = {"endpoint", 0, "URL", GROUP_AWS, READ, "S3 server other than AWS"},
+    [OPTION_PATH_STYLE] = {"path-style", 0, NULL, GROUP_AWS, READ,
+                           "bucket in the path of the URL, not in the host name"},
+    [OPTION_PROFILE] = {"profile", 0, "NAME", GROUP_AWS, READ, "profile of the AWS files"},
+    [OPTION_ROLE_ARN] = {"role-arn", 0, "ARN", GROUP_AWS, READ, "role to assume"},
+    [OPTION_EXTERNAL_ID] = {"external-id", 0, "ID", GROUP_AWS, READ,
+                            "external id that the role asks for"},
+    [OPTION_REQUEST_PAYER] = {"request-payer", 0, "requester", GROUP_AWS, READ,
+                              "agree to pay for requests to a requester-pays bucket"},
+    [OPTION_EXPECTED_BUCKET_OWNER] = {"expected-bucket-owner", 0, "ACCOUNT", GROUP_AWS, READ,
+                                      "fail unless this account owns the bucket"},
+    [OPTION_CA_FILE] = {"ca-file", 0, "FILE", GROUP_AWS, READ,
+                        "certificates to trust instead of the system's"},
+    [OPTION_DUALSTACK] = {"dualstack", 0, NULL, GROUP_AWS, READ, "IPv4 and IPv6 endpoints"},
+    [OPTION_FIPS] = {"fips", 0, NULL, GROUP_AWS, READ, "FIPS endpoints"},
+    [OPTION_NO_SIGN] = {"no-sign", 0, NULL, GROUP_AWS, READ,
+                        "send unsigned requests, for public buckets"},
+
+    [OPTION_CONFIG] = {"config", 0, "FILE", GROUP_CONFIGURATION, WORK,
+                       "lines 'option = value'; default: /etc/penates/penates.conf if it exists"},
+    [OPTION_PRIAM_PROPERTIES] = {"priam-properties", 0, "FILE", GROUP_CONFIGURATION, READ | POLICY,
+                                 "Priam's properties, for what nothing else says"},
+    [OPTION_HELP] = {"help", 'h', NULL, GROUP_CONFIGURATION, EVERY, "explain the command"},
+    [OPTION_VERSION] = {"version", 0, NULL, GROUP_CONFIGURATION, EVERY,
+                        "print the version and that of the libraries"},
+};
+
+static const char *const group_titles[GROUP_COUNT] = {
+    [GROUP_SELECTION] = "Selection",
+    [GROUP_TARGET] = "Target",
+    [GROUP_COMMAND] = "This command",
+    [GROUP_LIMITS] = "Limits",
+    [GROUP_LOOKS] = "Looks",
+    [GROUP_AWS] = "AWS",
+    [GROUP_CONFIGURATION] = "Configuration",
+};
+
+const struct command_info *options_command(enum command command)
+{
+    ASSERT((unsigned)command < COMMAND_COUNT);
+    return &commands[command];
+}
+
+const struct option_info *options_info(enum option_id id)
+{
+    ASSERT((unsigned)id < OPTION_COUNT);
+    ASSERT(options[id].name != NULL);
+    return &options[id];
+}
+
+const char *options_group_title(enum option_group group)
+{
+    ASSERT((unsigned)group < GROUP_COUNT);
+    return group_titles[group];
+}
+
+bool options_takes(enum option_id id, enum command command)
+{
+    return (options_info(id)->commands & (1u << command)) != 0;
+}
+
+enum option_id options_find(const char *name, size_t size)
+{
+    unsigned i = 0;
+    while (i < OPTION_COUNT &&
+           (strlen(options[i].name) != size || memcmp(options[i].name, name, size) != 0)) {
+        i++;
+    }
+    return (enum option_id)i;
+}
+
+enum option_id options_find_letter(char letter)
+{
+    ASSERT(letter != 0);
+    unsigned i = 0;
+    while (i < OPTION_COUNT && options[i].letter != letter) {
+        i++;
+    }
+    return (enum option_id)i;
+}
+
+bool options_find_command(const char *name, enum command *ret)
+{
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            *ret = (enum command)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *options_nearest(const char *name)
+{
+    struct suggest suggest = suggest_start(name);
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        suggest_consider(&suggest, options[i].name);
+    }
+    return suggest.best;
+}
+
+const char *options_nearest_command(const char *name)
+{
+    struct suggest suggest = suggest_start(name);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        suggest_consider(&suggest, commands[i].name);
+    }
+    return suggest.best;
+}
+
+const char *options_variable(enum option_id id, char ret[OPTION_VARIABLE_SIZE])
+{
+    const int size = snprintf(ret, OPTION_VARIABLE_SIZE, "PENATES_%s", options_info(id)->name);
+    ASSERT(size > 0 && size < OPTION_VARIABLE_SIZE);
+    for (char *c = ret; *c != '\0'; c++) {
+        if (*c == '-') {
+            *c = '_';
+        } else if (*c >= 'a' && *c <= 'z') {
+            *c = (char)(*c - 'a' + 'A');
+        }
+    }
+    return ret;
+}
