@@ -1,0 +1,136 @@
+"""Interrupted at any moment, a rerun of the same command goes on, fetches nothing again that was
+finished, and ends with identical bytes."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from conftest import finish, penates, sha256_tree, source_args, start
+from fake_s3 import FakeS3, Fault
+from small_backup import SmallBackup
+
+SEED = int(os.environ.get("PENATES_TEST_SEED", "20261123"))
+KILLS = int(os.environ.get("PENATES_TEST_KILLS", "50"))
+
+
+def many_sstables(count=60):
+    backup = SmallBackup()
+    for generation in range(1, count + 1):
+        backup.add_sstable(generation, random.Random(generation).randbytes(150_000))
+    backup.seal()
+    return backup
+
+
+def journaled(target):
+    """Files that an earlier run finished: in place, and in the journal."""
+    journal = target / ".penates" / "journal"
+    text = journal.read_bytes().decode(errors="replace") if journal.exists() else ""
+    return {name for name in sha256_tree(target) if name in text}
+
+
+def check_whole_files(target, backup):
+    for name in sha256_tree(target) if target.exists() else {}:
+        assert (target / name).read_bytes() == backup.plain[name], name
+
+
+def test_kill_9_at_random_moments(tmp_path):
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
+    backup = many_sstables()
+    with FakeS3(backup.store, latency=0.002) as server:
+        args = ["restore", *source_args(server), "--into", tmp_path / "data", "--connections", "8"]
+        target = tmp_path / "data"
+        killed = 0
+        for _ in range(KILLS):
+            before = journaled(target)
+            server.requests.clear()
+            process = start(*args)
+            time.sleep(chance.uniform(0.0, 0.35))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+            check_whole_files(target, backup)
+            again = {key for key, n in server.counts_by_key().items()
+                     if n and any(key.endswith("/" + name.rsplit("/", 1)[1]) for name in before)}
+            # The preflight proves access with one object, which may be a finished one.
+            assert len(again) <= 1, again
+            if process.returncode == 0:
+                break
+        assert killed > 0
+        result = penates(*args)
+        assert result.code == 0, result.err
+        check_whole_files(target, backup)
+        assert set(sha256_tree(target)) == set(backup.plain)
+        assert list((target / ".penates").glob("tmp/*")) == []
+        assert (target / ".penates" / "restored").exists()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_signal_leaves_a_resumable_state(tmp_path, sign):
+    backup = many_sstables(40)
+    with FakeS3(backup.store) as server:
+        target = tmp_path / "data"
+        args = ["restore", *source_args(server), "--into", target, "--connections", "4"]
+        server.faults.append(Fault(key="nb-20-big-Data.db", stall_at=1000, stall_s=60))
+        process = start(*args)
+        deadline = time.monotonic() + 30
+        while not journaled(target) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(sign)
+        result = finish(process, 30)
+        assert result.code == 75, result.err
+        assert "run the same command again" in result.error
+        check_whole_files(target, backup)
+        done = journaled(target)
+        assert done
+        status = penates("status", target)
+        assert status.code == 0
+        assert "interrupted" in status.out
+
+        server.faults.clear()
+        server.requests.clear()
+        result = penates(*args)
+        assert result.code == 0, result.err
+        assert set(sha256_tree(target)) == set(backup.plain)
+        check_whole_files(target, backup)
+        fetched = {key.rsplit("/", 1)[1] for key in server.counts_by_key()}
+        assert len(fetched & {name.rsplit("/", 1)[1] for name in done}) <= 1
+        assert "done" in penates("status", target).out
+
+
+def test_second_sigint_ends_at_once(tmp_path):
+    backup = many_sstables(3)
+    with FakeS3(backup.store) as server:
+        target = tmp_path / "data"
+        server.faults.append(Fault(kind="get", stall_at=10, stall_s=60, times=None))
+        process = start("restore", *source_args(server), "--into", target)
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        process.communicate(timeout=10)
+        assert process.returncode == 75
+        assert time.monotonic() - began < 5
+
+
+def test_latest_does_not_move_under_a_rerun(tmp_path):
+    """The source goes on backing up; the rerun ends what was begun."""
+    from small_backup import NODE, SECOND, snappy
+
+    backup = many_sstables(20)
+    with FakeS3(backup.store) as server:
+        target = tmp_path / "data"
+        args = ["restore", *source_args(server), "--into", target, "--connections", "2",
+                "--retry-for", "1s"]
+        fault = Fault(key="nb-7-big-Data.db", status=500, times=None)
+        server.faults.append(fault)
+        assert penates(*args).code == 69
+        server.faults.clear()
+        later = SECOND + 3_600_000
+        backup.store.put(f"{NODE}/META_V2/{later}/SNAPPY/PLAINTEXT/meta_v2_202311142313.json",
+                         snappy(b'{"info":{"version":1},"data":[]}'))
+        result = penates(*args)
+        assert result.code == 0, result.err
+        assert set(sha256_tree(target)) == set(backup.plain)

@@ -1,0 +1,94 @@
+"""The sample backups, from S3 servers that this project did not write."""
+
+import tempfile
+
+import pytest
+from conftest import DATA, check_no_secret, expected_tree, penates, points, sha256_tree
+from fake_s3 import tree_store
+from real_servers import ALL
+
+
+@pytest.fixture(scope="module", params=sorted(ALL))
+def real(request):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        import pathlib
+
+        with ALL[request.param](pathlib.Path(folder)) as server:
+            for fixture in ("priam-v1", "priam-v2"):
+                server.fill(tree_store(DATA / fixture))
+            yield server
+
+
+def keys(server, **extra):
+    return {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key,
+            **extra}
+
+
+def source(server):
+    return [f"s3://{server.bucket}/backup", "--endpoint", server.endpoint, "--path-style"]
+
+
+@pytest.mark.parametrize("fixture, cluster", [("priam-v1", "fix_v1"), ("priam-v2", "fix_v2")])
+def test_restore(real, tmp_path, fixture, cluster):
+    """Both clusters share the bucket, as they would."""
+    result = penates("restore", *source(real), "--cluster", cluster, "--range",
+                     points(DATA / fixture)["p1"], "--into", tmp_path / "data", env=keys(real))
+    check_no_secret(result.err.replace(real.secret_key, "Signature="))
+    assert result.code == 0, result.err
+    got = sha256_tree(tmp_path / "data")
+    wanted = expected_tree(DATA / fixture, "p1")
+    left_out = {name for name in wanted if name.startswith("system/IndexInfo-")}
+    assert {name: d for name, d in wanted.items() if name not in left_out} == {
+        name: d for name, d in got.items() if name not in left_out}
+
+
+def test_several_clusters_are_named(real):
+    result = penates("plan", *source(real), env=keys(real))
+    assert result.code == 64, result.err
+    assert "fix_v1" in result.error
+    assert "fix_v2" in result.error
+
+
+def test_list(real):
+    result = penates("list", *source(real), "--json", env=keys(real))
+    assert result.code == 0, result.err
+    points_found = result.json["restore_points"]
+    assert {p["cluster"] for p in points_found} == {"fix_v1", "fix_v2"}
+    assert all(p["complete"] for p in points_found)
+
+
+def test_wrong_secret_is_refused(real, tmp_path):
+    result = penates("restore", *source(real), "--into", tmp_path / "data",
+                     env=keys(real, AWS_SECRET_ACCESS_KEY="wrong"))
+    assert result.code == 77, result.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_large_object_in_parts(real, tmp_path):
+    """Multipart on the server's side, ranges on ours, cut at different places."""
+    import random
+
+    from small_backup import SmallBackup
+
+    backup = SmallBackup()
+    backup.add_sstable(1, random.Random(5).randbytes(14 << 20))
+    backup.seal()
+    client = real.client()
+    key = backup.key("nb-1-big-Data.db")
+    body = backup.store.objects[key].body.data
+    upload = client.create_multipart_upload(Bucket=real.bucket, Key=key)["UploadId"]
+    parts = []
+    for number, at in enumerate(range(0, len(body), 5 << 20), 1):
+        answer = client.upload_part(Bucket=real.bucket, Key=key, UploadId=upload,
+                                    PartNumber=number, Body=body[at : at + (5 << 20)])
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+    client.complete_multipart_upload(Bucket=real.bucket, Key=key, UploadId=upload,
+                                     MultipartUpload={"Parts": parts})
+    for other, thing in backup.store.objects.items():
+        if other != key:
+            client.put_object(Bucket=real.bucket, Key=other, Body=thing.body.data)
+    result = penates("restore", *source(real), "--cluster", "fake-app", "--part-size", "1M",
+                     "--into", tmp_path / "data", env=keys(real))
+    assert result.code == 0, result.err
+    for name, plain in backup.plain.items():
+        assert (tmp_path / "data" / name).read_bytes() == plain

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# tests/run.sh [STAGE...]
+#
+# Installs what the tests need and runs them all, or the stages named:
+#   lint      formatting, banned functions, layers, shell scripts, clang-tidy
+#   unit      gcc, release, warnings are errors: unit tests and the command-line checks
+#   e2e       that binary against S3 servers, faults, crashes
+#   asan      clang with address and undefined-behaviour sanitizers: unit and end to end
+#   tsan      thread sanitizer: unit and end to end with 4 net threads and 8 workers
+#   fuzz      every fuzz target for FUZZ_SECONDS (30) each
+#   coverage  gcovr over unit and end-to-end tests, printed
+#   cross     builds for arm64 as far as a cross compiler goes
+# Everything is built below build-tests/; Python packages live in .venv-tests/.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+stages=("$@")
+[ $# -gt 0 ] || stages=(lint unit e2e asan tsan fuzz coverage cross)
+venv=$root/.venv-tests
+jobs=$(nproc)
+
+install() {
+    "$root/deploy/deps.sh" --tests
+    if ! cmp -s "$venv/requirements.txt" tests/requirements.txt; then
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+        cp tests/requirements.txt "$venv/requirements.txt"
+    fi
+}
+
+build() { # build NAME COMPILER [cmake options]
+    local name=$1 compiler=$2
+    shift 2
+    CC=$compiler cmake -G Ninja -S "$root" -B "build-tests/$name" -DPENATES_WERROR=ON "$@" >/dev/null
+    cmake --build "build-tests/$name" --parallel "$jobs" | tail -n 1
+}
+
+unit() { # unit NAME
+    (cd "build-tests/$1" && ctest --output-on-failure --timeout 300 | tail -n 15)
+}
+
+e2e() { # e2e NAME [pytest options]
+    local name=$1
+    shift
+    PENATES="$root/build-tests/$name/agent/penates" "$venv/bin/python" -m pytest \
+        -c tests/pytest.ini tests/e2e -p no:cacheprovider "$@"
+}
+
+stage_lint() {
+    tests/lint.sh
+}
+
+stage_unit() {
+    build release gcc
+    unit release
+}
+
+stage_e2e() {
+    build release gcc
+    e2e release
+}
+
+stage_asan() {
+    export ASAN_OPTIONS=detect_leaks=1 PENATES_SANITIZED=1
+    build asan clang -DCMAKE_BUILD_TYPE=Debug -DPENATES_SANITIZE=address,undefined
+    unit asan
+    PENATES_TEST_KILLS=10 e2e asan --ignore tests/e2e/test_real_servers.py
+    unset ASAN_OPTIONS PENATES_SANITIZED
+}
+
+stage_tsan() {
+    export TSAN_OPTIONS=halt_on_error=0 PENATES_SANITIZED=1
+    build tsan gcc -DCMAKE_BUILD_TYPE=Debug -DPENATES_SANITIZE=thread
+    unit tsan
+    PENATES_NET_THREADS=4 PENATES_THREADS=8 PENATES_TEST_KILLS=5 e2e tsan \
+        tests/e2e/test_sample_backups.py tests/e2e/test_bad_days.py tests/e2e/test_crash.py
+    unset TSAN_OPTIONS PENATES_SANITIZED
+}
+
+stage_fuzz() {
+    build fuzz clang -DCMAKE_BUILD_TYPE=Debug -DPENATES_FUZZ=ON \
+        -DPENATES_SANITIZE=address,undefined
+    tests/fuzz/run.sh build-tests/fuzz "${FUZZ_SECONDS:-30}" "$jobs"
+}
+
+stage_coverage() {
+    build coverage gcc -DCMAKE_BUILD_TYPE=Debug -DPENATES_COVERAGE=ON
+    find build-tests/coverage -name '*.gcda' -delete
+    unit coverage
+    PENATES_SANITIZED=1 PENATES_TEST_KILLS=3 e2e coverage \
+        --ignore tests/e2e/test_real_servers.py
+    tests/coverage.sh build-tests/coverage
+}
+
+stage_cross() {
+    tests/cross.sh build-tests/cross
+}
+
+install
+for stage in "${stages[@]}"; do
+    began=$SECONDS
+    echo "== $stage"
+    "stage_$stage"
+    echo "== $stage passed in $((SECONDS - began)) s"
+done
+echo "${#stages[@]} passed, 0 failed"
