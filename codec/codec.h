@@ -33,11 +33,11 @@ struct codec_limits {
 
 /* Whole records of one part. Owns `carried`; `body` points into the part, which must outlive it. */
 struct chunk {
-    uint8_t *carried;     /* the record that straddled the previous parts and this one, or NULL */
+    uint8_t *carried; /* the record that straddled the previous parts and this one, or NULL */
     size_t carried_size;
-    struct slice body;    /* the records that lie whole inside the part */
-    uint64_t out_offset;  /* where the first decoded byte lands in the plain file */
-    uint64_t out_size;    /* plain bytes that the block preambles promise */
+    struct slice body;   /* the records that lie whole inside the part */
+    uint64_t out_offset; /* where the first decoded byte lands in the plain file */
+    uint64_t out_size;   /* plain bytes that the block preambles promise */
 };
 
 void chunk_done(struct chunk *chunk);
@@ -71,9 +71,10 @@ struct codec {
     void (*framer_free)(struct framer *framer); /* NULL is fine */
 };
 
-extern const struct codec codec_snappy;        /* snappy_xerial.c: what Priam writes */
-extern const struct codec codec_snappy_framed; /* snappy_framed.c: "sNaPpY" framing, masked CRC-32C */
-extern const struct codec codec_none;          /* identity.c: stored as is */
+extern const struct codec codec_snappy; /* snappy_xerial.c: what Priam writes */
+extern const struct codec
+    codec_snappy_framed;              /* snappy_framed.c: "sNaPpY" framing, masked CRC-32C */
+extern const struct codec codec_none; /* identity.c: stored as is */
 
 /* What the key or the manifest says about an object's bytes. */
 enum codec_claim {
