@@ -12,18 +12,14 @@ fi
 # The libraries' own headers, apart from the host's C library.
 headers=$build/include
 mkdir -p "$headers"
-for name in curl openssl snappy-c.h snappy-stubs-public.h yajl zlib.h zconf.h libxml2; do
-    for place in /usr/include /usr/include/x86_64-linux-gnu; do
-        [ ! -e "$place/$name" ] || ln -sfn "$place/$name" "$headers/$name"
+for place in /usr/include /usr/include/x86_64-linux-gnu; do
+    for name in curl openssl yajl; do
+        mkdir -p "$headers/$name"
+        find "$place/$name" -maxdepth 1 -name '*.h' -exec ln -sft "$headers/$name" {} + 2>/dev/null ||
+            true
     done
-done
-ln -sfn /usr/include/x86_64-linux-gnu/openssl/opensslconf.h "$build/opensslconf.h"
-# openssl's two generated headers lie apart from the rest.
-rm -f "$headers/openssl"
-mkdir -p "$headers/openssl"
-for place in /usr/include/openssl /usr/include/x86_64-linux-gnu/openssl; do
-    for file in "$place"/*.h; do
-        [ ! -e "$file" ] || ln -sfn "$file" "$headers/openssl/"
+    for name in snappy-c.h zlib.h zconf.h; do
+        [ ! -e "$place/$name" ] || ln -sf "$place/$name" "$headers/$name"
     done
 done
 count=0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Style is a program: each check prints what is wrong and where, and fails.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 failed=0
 mapfile -t sources < <(git ls-files '*.c' '*.h')
 mapfile -t ours < <(git ls-files 'agent/*.[ch]' 'codec/*.[ch]' 's3/*.[ch]')
