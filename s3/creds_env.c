@@ -1,0 +1,78 @@
+#include "agent/base/parse.h"
+#include "s3/creds_provider.h"
+
+const char *creds_env(const struct creds_system *system, const char *name)
+{
+    const char *value = system->get_env(system->ctx, name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+static int read_expiry(const struct creds_system *system, int64_t *ret_ms, struct err *e)
+{
+    const char *text = creds_env(system, "AWS_CREDENTIAL_EXPIRATION");
+    int64_t expires_ms = 0;
+    if (text == NULL) {
+        *ret_ms = 0;
+        return 0;
+    }
+    if (!parse_time_ms(text, &expires_ms) || expires_ms <= 0) {
+        return err_set(e, ERR_CONFIG,
+                       "environment: AWS_CREDENTIAL_EXPIRATION is no time like "
+                       "2026-11-23T08:00:00Z");
+    }
+    if (expires_ms <= system->now_ms(system->ctx)) {
+        (void)err_set(e, ERR_AUTH, "environment: the credentials have expired at %s", text);
+        return err_hint(e, "set fresh AWS_* variables, or unset them to use a profile or a role");
+    }
+    *ret_ms = expires_ms;
+    return 0;
+}
+
+int creds_env_read(const struct creds_system *system, struct creds_value *ret, struct err *e)
+{
+    ASSERT(system != NULL && ret != NULL);
+    const char *id = creds_env(system, "AWS_ACCESS_KEY_ID");
+    const char *secret = creds_env(system, "AWS_SECRET_ACCESS_KEY");
+    if (id == NULL && secret == NULL) {
+        return err_set(e, ERR_NOT_FOUND, "environment: AWS_ACCESS_KEY_ID is not set");
+    }
+    if (id == NULL || secret == NULL) {
+        const char *set = id == NULL ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID";
+        const char *unset = id == NULL ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY";
+        (void)err_set(e, ERR_CONFIG, "environment: %s is set, %s is not", set, unset);
+        return err_hint(e, "set both, or unset %s to use a profile or a role", set);
+    }
+    int64_t expires_ms = 0;
+    if (read_expiry(system, &expires_ms, e) != 0) {
+        return -1;
+    }
+    const char *token = creds_env(system, "AWS_SESSION_TOKEN");
+    return creds_value_set(ret, "environment", id, secret, token, expires_ms, e);
+}
+
+static int refuse(const char *name, const char *meaning, struct err *e)
+{
+    (void)err_set(e, ERR_CONFIG, "%s is set, but %s is not supported yet", name, meaning);
+    return err_hint(e,
+                    "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or "
+                    "unset %s to use the role of the instance",
+                    name);
+}
+
+int creds_env_check_web_identity(const struct creds_system *system, struct err *e)
+{
+    static const char name[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    return creds_env(system, name) == NULL ? 0 : refuse(name, "a web identity", e);
+}
+
+int creds_env_check_container(const struct creds_system *system, struct err *e)
+{
+    static const char *const names[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                                        "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (creds_env(system, names[i]) != NULL) {
+            return refuse(names[i], "the role of a container", e);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * creds_provider: what creds.c and its providers share; nobody else includes it, tests apart.
+ *
+ *     creds.c ──▶ environment ──▶ shared files ──▶ instance metadata
+ *
+ * A provider fills a value, or fails with ERR_NOT_FOUND: it has nothing and the next one is asked.
+ * Any other failure ends the chain, so that a provider which was set up but is broken is never
+ * skipped in favour of somebody else's rights. Providers keep no state; one call at a time.
+ */
+#ifndef PENATES_S3_CREDS_PROVIDER_H
+#define PENATES_S3_CREDS_PROVIDER_H
+
+#include "s3/creds.h"
+
+/* The world outside, for tests to replace. */
+struct creds_system {
+    const char *(*get_env)(void *ctx, const char *name); /* NULL when not set; borrowed */
+    int64_t (*now_ms)(void *ctx);
+    void (*sleep_ms)(void *ctx, uint64_t ms);
+    void *ctx;
+};
+
+/* As creds_new, in another world; *system is copied, its ctx borrowed. */
+struct creds *creds_new_in(const struct creds_options *options, const struct creds_system *system);
+
+/* An environment variable, NULL when not set or empty. Borrowed. */
+const char *creds_env(const struct creds_system *system, const char *name);
+
+/*
+ * Makes a value of the parts, token NULL or "" for none. ERR_CONFIG, with the source in front, when
+ * a part is empty, longer than its room or not of visible ASCII; the text never quotes it.
+ */
+int creds_value_set(struct creds_value *ret, const char *source, const char *id, const char *secret,
+                    const char *token, int64_t expires_ms, struct err *e) MUST_CHECK;
+
+/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION. */
+int creds_env_read(const struct creds_system *system, struct creds_value *ret,
+                   struct err *e) MUST_CHECK;
+
+/* ERR_CONFIG when the environment names a web identity or a container's credentials, which are not
+ * supported: going on would pick up the rights of the machine instead. */
+int creds_env_check_web_identity(const struct creds_system *system, struct err *e) MUST_CHECK;
+int creds_env_check_container(const struct creds_system *system, struct err *e) MUST_CHECK;
+
+/*
+ * The profile's keys from the shared credentials file, then the config file. `profile` NULL:
+ * AWS_PROFILE, then "default". A named profile that is nowhere is ERR_CONFIG.
+ */
+int creds_file_read(const struct creds_system *system, const char *profile, struct creds_value *ret,
+                    struct err *e) MUST_CHECK;
+/* Its region; NULL when it has none or the files cannot be read. Caller frees. */
+char *creds_file_region(const struct creds_system *system, const char *profile);
+
+/* The role of this instance, by IMDSv2 only. */
+int creds_imds_read(const struct creds_system *system, struct creds_value *ret,
+                    struct err *e) MUST_CHECK;
+/* placement/region; NULL when it cannot be had. Caller frees. */
+char *creds_imds_region(const struct creds_system *system);
+
+/* The credentials document of a role; `text` holds size bytes and is decoded in place. */
+int creds_imds_parse(char *text, size_t size, struct creds_value *ret, struct err *e) MUST_CHECK;
+
+#endif
