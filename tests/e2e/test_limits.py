@@ -5,24 +5,25 @@ import os
 import pathlib
 import resource
 import subprocess
+import sys
 
 import pytest
-from conftest import BINARY, environment, finish, penates, sha256_tree, source_args
+from conftest import BINARY, ROOT, environment, finish, penates, sha256_tree, source_args
 from fake_s3 import FakeS3
 from small_backup import NODE, SECOND, TABLE, SmallBackup, snappy, standard
 
 SANITIZED = os.environ.get("PENATES_SANITIZED", "") != ""
 
 
-def peak_rss(args, env=None):
-    """(result, peak resident bytes of the child)."""
-    process = subprocess.Popen([BINARY, *map(str, args)], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=environment(**(env or {})))
-    out, err = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, out.decode(), err.decode(), usage.ru_maxrss * 1024
+def peak_rss(folder, *args):
+    """(result, peak resident bytes)."""
+    cost = folder / "cost.json"
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "measure.py", cost, BINARY, *map(str, args)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment())
+    result = finish(process)
+    return result, json.loads(cost.read_text())["rss_bytes"]
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's shadow memory is not ours")
@@ -31,11 +32,10 @@ def test_4_gib_object_within_64_mib(tmp_path):
     huge = backup.add_huge((4 << 30) // 32768)
     backup.seal()
     with FakeS3(backup.store) as server:
-        code, out, err, rss = peak_rss(
-            ["verify", *source_args(server), "--memory", "64M", "--json"])
-        assert code == 0, err
+        result, rss = peak_rss(tmp_path, "verify", *source_args(server), "--memory", "64M", "--json")
+        assert result.code == 0, result.err
         assert rss < 128 << 20, rss
-        assert json.loads(out)["plain_bytes"] >= huge.plain_size
+        assert result.json["plain_bytes"] >= huge.plain_size
         ranges = server.counts_by_key()[backup.key("nb-99-big-Data.db")]
         assert ranges >= huge.size // (8 << 20)
         print(f"4 GiB object, --memory 64M: peak {rss >> 20} MiB resident, {ranges} ranges")
@@ -60,9 +60,9 @@ def test_250000_components(tmp_path):
     backup.store.objects = {key: shared for key in backup.store.objects}
     backup.seal()
     with FakeS3(backup.store) as server:
-        code, out, err, rss = peak_rss(
-            ["plan", *source_args(server), "--memory", "64M", "--out", "/dev/null"])
-        assert code == 0, err
+        result, rss = peak_rss(tmp_path, "plan", *source_args(server), "--memory", "64M",
+                               "--out", "/dev/null")
+        assert result.code == 0, result.err
         assert rss < (64 + 32) << 20, rss
         print(f"250,000 components: peak {rss >> 20} MiB resident")
 
