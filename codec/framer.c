@@ -80,7 +80,10 @@ static void framer_store(struct framer *framer, struct slice *part)
     ASSERT(framer->open_need > framer->open_size);
     const size_t missing = framer->open_need - framer->open_size;
     const size_t size = missing < part->size ? missing : part->size;
-    framer->open = xrealloc(framer->open, framer->open_need, 1);
+    if (framer->open_capacity < framer->open_need) {
+        framer->open = xrealloc(framer->open, framer->open_need, 1);
+        framer->open_capacity = framer->open_need;
+    }
     memcpy(framer->open + framer->open_size, part->data, size);
     framer->open_size += size;
     *part = slice_of(part->data + size, part->size - size);
@@ -102,7 +105,7 @@ static enum codec_status framer_fill(struct framer *framer, struct slice *part, 
         if (framer->open_need == framer->open_size) {
             chunk->carried = TAKE_PTR(framer->open);
             chunk->carried_size = framer->open_size;
-            framer->open_size = 0;
+            framer->open_size = framer->open_capacity = 0;
         }
     }
     return CODEC_OK;

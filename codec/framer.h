@@ -48,6 +48,7 @@ struct framer {
     uint8_t *open;    /* the record that the last part left open */
     size_t open_size; /* bytes of it that are here; 0: the stream stands at a border */
     size_t open_need; /* its size, or the bytes that tell it; more than open_size */
+    size_t open_capacity;
     uint64_t plain_size;
 };
 
