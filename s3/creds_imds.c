@@ -22,7 +22,6 @@ enum {
     CONNECT_TRIES = 2, /* off EC2 nobody answers, and a laptop's user waits for this */
     BACKOFF_MS = 100,  /* then 200, 400, 800 */
     BODY_MAX = 64 * 1024,
-    ENDPOINT_MAX = 256,
     TOKEN_LINE_MAX = 1024, /* tokens have 56 characters today */
     ROLE_MAX = 64,         /* IAM's limit */
     REGION_MAX = 32,
@@ -33,7 +32,7 @@ static const char role_path[] = "/latest/meta-data/iam/security-credentials/";
 struct visit {
     const struct creds_system *system;
     CURL *curl;
-    char endpoint[ENDPOINT_MAX];
+    char endpoint[CREDS_ENDPOINT_MAX];
     char token_line[TOKEN_LINE_MAX]; /* "": none yet */
     unsigned failed_tries;
     size_t body_size;
@@ -63,7 +62,8 @@ static void cleanup_headers(struct curl_slist **headers)
 #define auto_visit __attribute__((cleanup(cleanup_visit)))
 #define auto_headers __attribute__((cleanup(cleanup_headers)))
 
-static int choose_endpoint(const struct creds_system *system, char ret[ENDPOINT_MAX], struct err *e)
+int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOINT_MAX],
+                        struct err *e)
 {
     const char *mode = creds_env(system, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
     const bool is_ipv6 = mode != NULL && strcasecmp(mode, "ipv6") == 0;
@@ -83,13 +83,13 @@ static int choose_endpoint(const struct creds_system *system, char ret[ENDPOINT_
     }
     const bool is_http =
         strncmp(endpoint, "http://", 7) == 0 || strncmp(endpoint, "https://", 8) == 0;
-    if (!is_http || size >= ENDPOINT_MAX) {
+    if (!is_http || size >= CREDS_ENDPOINT_MAX) {
         return err_set(e, ERR_CONFIG,
                        "instance metadata: AWS_EC2_METADATA_SERVICE_ENDPOINT is no http:// address "
                        "of up to %d characters",
-                       ENDPOINT_MAX - 1);
+                       CREDS_ENDPOINT_MAX - 1);
     }
-    (void)snprintf(ret, ENDPOINT_MAX, "%.*s", (int)size, endpoint);
+    (void)snprintf(ret, CREDS_ENDPOINT_MAX, "%.*s", (int)size, endpoint);
     return 0;
 }
 
@@ -101,8 +101,8 @@ static struct visit *visit_new(const struct creds_system *system, struct err *e)
                       "instance metadata: switched off by AWS_EC2_METADATA_DISABLED");
         return NULL;
     }
-    char endpoint[ENDPOINT_MAX];
-    if (choose_endpoint(system, endpoint, e) != 0) {
+    char endpoint[CREDS_ENDPOINT_MAX];
+    if (creds_imds_endpoint(system, endpoint, e) != 0) {
         return NULL;
     }
     struct visit *visit = xcalloc(1, sizeof(*visit));
@@ -173,8 +173,8 @@ static int word_failure(struct visit *visit, CURLcode code, struct err *e)
     const bool has_connected = connect_us > 0;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         (void)err_set(e, has_connected ? ERR_RETRY : ERR_NOT_FOUND,
-                      "instance metadata: no %s from %s within %d s",
-                      has_connected ? "answer" : "connection", endpoint,
+                      "instance metadata: no %s %s within %d s",
+                      has_connected ? "answer from" : "connection to", endpoint,
                       (has_connected ? REQUEST_MS : CONNECT_MS) / 1000);
         e->sys = ETIMEDOUT;
         return -1;

@@ -51,6 +51,12 @@ int creds_file_read(const struct creds_system *system, const char *profile, stru
 /* Its region; NULL when it has none or the files cannot be read. Caller frees. */
 char *creds_file_region(const struct creds_system *system, const char *profile);
 
+/* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment says
+ * something else than an http:// or https:// address that fits, or than a mode IPv4 or IPv6. */
+enum { CREDS_ENDPOINT_MAX = 256 };
+int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOINT_MAX],
+                        struct err *e) MUST_CHECK;
+
 /* The role of this instance, by IMDSv2 only. */
 int creds_imds_read(const struct creds_system *system, struct creds_value *ret,
                     struct err *e) MUST_CHECK;

@@ -1,2 +1,5 @@
 unit_test(test_uri LIBRARIES s3)
 unit_test(test_sigv4 LIBRARIES s3)
+unit_test(test_creds LIBRARIES s3)
+unit_test(test_creds_file LIBRARIES s3)
+unit_test(test_creds_imds LIBRARIES s3)

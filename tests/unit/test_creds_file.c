@@ -1,0 +1,326 @@
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "agent/base/mem.h"
+#include "tests/unit/creds_world.h"
+
+static char directory[] = "/tmp/test_creds_file.XXXXXX";
+
+static int make_directory(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    return rmdir(directory);
+}
+
+static char *path_of(const char *name)
+{
+    return xasprintf("%s/%s", directory, name);
+}
+
+static void write_file(const char *path, const char *text, size_t size)
+{
+    autofd const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, size), (ssize_t)size);
+}
+
+#define KEYS(n) "aws_access_key_id = ID" n "\naws_secret_access_key = SECRET" n "\n"
+
+struct file_case {
+    const char *credentials; /* NULL: no file */
+    const char *config;
+    const char *option;   /* --profile */
+    const char *variable; /* AWS_PROFILE */
+    const char *id;       /* wanted; NULL: refused */
+    const char *token;
+    enum err_kind kind;
+    const char *text; /* a part of the message */
+};
+
+static const struct file_case cases[] = {
+    /* Where a profile is looked for. */
+    {.credentials = "[default]\n" KEYS("1"), .id = "ID1"},
+    {.config = "[default]\n" KEYS("1"), .id = "ID1"},
+    {.config = "[profile default]\n" KEYS("1"), .id = "ID1"},
+    {.credentials = "[default]\n" KEYS("1"), .config = "[default]\n" KEYS("2"), .id = "ID1"},
+    {.credentials = "[dr]\n" KEYS("1") "[default]\n" KEYS("2"), .option = "dr", .id = "ID1"},
+    {.credentials = "[dr]\n" KEYS("1") "[default]\n" KEYS("2"), .variable = "dr", .id = "ID1"},
+    {.credentials = "[a]\n" KEYS("1") "[b]\n" KEYS("2"),
+     .option = "a",
+     .variable = "b",
+     .id = "ID1"},
+    {.config = "[profile dr]\n" KEYS("1"), .option = "dr", .id = "ID1"},
+    {.config = "[profile \t\"d r\" ]\n" KEYS("1"), .option = "d r", .id = "ID1"},
+    {.config = "[profile 'dr']\n" KEYS("1"), .option = "dr", .id = "ID1"},
+    {.config = "[dr]\n" KEYS("1"), .option = "dr", .kind = ERR_CONFIG, .text = "neither in"},
+    {.config = "[profiledr]\n" KEYS("1"), .option = "dr", .kind = ERR_CONFIG, .text = "'dr'"},
+    {.credentials = "[profile dr]\n" KEYS("1"),
+     .option = "dr",
+     .kind = ERR_CONFIG,
+     .text = "neither in"},
+    {.credentials = "[DR]\n" KEYS("1"), .option = "dr", .kind = ERR_CONFIG, .text = "neither in"},
+    {.variable = "dr", .kind = ERR_CONFIG, .text = "neither in"},
+    {.kind = ERR_NOT_FOUND, .text = "profile 'default': neither in"},
+    {.credentials = "", .kind = ERR_NOT_FOUND, .text = "neither in"},
+    {.credentials = "[default]\nregion = x\n", .kind = ERR_NOT_FOUND, .text = "no aws_access_key"},
+    {.credentials = "[default]\naws_access_key_id =\naws_secret_access_key=\n",
+     .kind = ERR_NOT_FOUND,
+     .text = "no aws_access_key"},
+
+    /* The format. */
+    {.credentials = "# c\n ; c\n\n[default] ; c\r\nAWS_Access_Key_ID=ID1\r\n"
+                    "aws_secret_access_key : S=#;1 \r\naws_session_token=T==\r\n",
+     .id = "ID1",
+     .token = "T=="},
+    {.credentials = "[default]\n\taws_access_key_id = ID1\n\taws_secret_access_key = S\n",
+     .id = "ID1"},
+    {.credentials = "[default]\nregion = x\n  aws_access_key_id = no\n" KEYS("1"), .id = "ID1"},
+    {.config = "[default]\ns3 =\n  max = 1\n  # c\n\n  nonsense\n" KEYS("1"), .id = "ID1"},
+    {.credentials = "[default]\naws_access_key_id = ID1\naws_secret_access_key = S", .id = "ID1"},
+    {.credentials = "key = value\n", .kind = ERR_CONFIG, .text = "line 1: a property before"},
+    {.credentials = "[default]\nnonsense\n", .kind = ERR_CONFIG, .text = "line 2: neither"},
+    {.credentials = "[default]\n= x\n", .kind = ERR_CONFIG, .text = "line 2: neither"},
+    {.credentials = "[other]\nnonsense\n[default]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "line 2: neither"},
+    {.credentials = "[default\n", .kind = ERR_CONFIG, .text = "line 1: no section"},
+    {.credentials = "[]\n", .kind = ERR_CONFIG, .text = "line 1: no section"},
+    {.credentials = "[default]\n[default]\n", .kind = ERR_CONFIG, .text = "line 2: profile"},
+    {.credentials = "[default]\n" KEYS("1") KEYS("2"),
+     .kind = ERR_CONFIG,
+     .text = "line 4: aws_access_key_id for the second time"},
+
+    /* Half a pair, and what cannot be a key. */
+    {.credentials = "[default]\naws_access_key_id = ID1\n",
+     .kind = ERR_CONFIG,
+     .text = "no aws_secret_access_key"},
+    {.credentials = "[default]\naws_secret_access_key = S\n",
+     .kind = ERR_CONFIG,
+     .text = "no aws_access_key_id"},
+    {.credentials = "[default]\naws_access_key_id = ID1\n",
+     .config = "[default]\naws_secret_access_key = S\n",
+     .kind = ERR_CONFIG,
+     .text = "same file"},
+    {.credentials = "[default]\naws_access_key_id = ID1\naws_secret_access_key = S x\n",
+     .kind = ERR_CONFIG,
+     .text = "secret access key has a character"},
+    {.credentials = "[default]\naws_access_key_id = \xc3\xa9\naws_secret_access_key = S\n",
+     .kind = ERR_CONFIG,
+     .text = "access key id has a character"},
+    {.credentials = "[default]\n" KEYS("1") "aws_session_token = a b\n",
+     .kind = ERR_CONFIG,
+     .text = "session token has a character"},
+
+    /* Ways to credentials that are not supported: never somebody else's instead. */
+    {.config = "[profile dr]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = a\n",
+     .option = "dr",
+     .kind = ERR_CONFIG,
+     .text = "role_arn"},
+    {.credentials = "[dr]\n" KEYS("1"),
+     .config = "[profile dr]\nrole_arn = arn\n",
+     .option = "dr",
+     .kind = ERR_CONFIG,
+     .text = "role_arn"},
+    {.config = "[default]\nweb_identity_token_file = /x\n",
+     .kind = ERR_CONFIG,
+     .text = "web_identity_token_file"},
+    {.config = "[default]\nsso_session = x\nsso_account_id = 1\n",
+     .kind = ERR_CONFIG,
+     .text = "sso_*"},
+    {.config = "[default]\ncredential_process = /bin/x\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "credential_process"},
+    {.config = "[default]\nlogin_session = x\n", .kind = ERR_CONFIG, .text = "login_session"},
+    {.credentials = "[default]\n" KEYS("1"),
+     .config = "[default]\ncredential_process = /bin/x\n",
+     .id = "ID1"},
+    {.config = "[profile other]\nrole_arn = x\n[default]\n" KEYS("1"), .id = "ID1"},
+};
+
+static void expect_case(const struct file_case *want, const struct creds_system *system)
+{
+    struct creds_value value = {.id = ""};
+    struct err e = ERR_INIT;
+    const int rc = creds_file_read(system, want->option, &value, &e);
+    if (want->id != NULL) {
+        assert_int_equal(rc, 0);
+        assert_string_equal(value.id, want->id);
+        assert_string_equal(value.token, want->token == NULL ? "" : want->token);
+        assert_int_equal(value.expires_ms, 0);
+        assert_non_null(strstr(value.source, "profile '"));
+        return;
+    }
+    assert_int_equal(rc, -1);
+    assert_int_equal(e.kind, want->kind);
+    if (strstr(e.text, want->text) == NULL) {
+        fail_msg("no '%s' in '%s'", want->text, e.text);
+    }
+    assert_null(strstr(e.text, "SECRET"));
+    assert_string_equal(value.id, "");
+}
+
+static void test_profiles(void **state)
+{
+    (void)state;
+    autofree char *credentials = path_of("credentials");
+    autofree char *config = path_of("config");
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct world_variable variables[] = {{"AWS_SHARED_CREDENTIALS_FILE", credentials},
+                                                   {"AWS_CONFIG_FILE", config},
+                                                   {"AWS_PROFILE", cases[i].variable},
+                                                   {NULL, NULL}};
+        struct world world = {.variables = variables};
+        const struct creds_system system = world_system(&world);
+        if (cases[i].credentials != NULL) {
+            write_file(credentials, cases[i].credentials, strlen(cases[i].credentials));
+        }
+        if (cases[i].config != NULL) {
+            write_file(config, cases[i].config, strlen(cases[i].config));
+        }
+        expect_case(&cases[i], &system);
+        (void)unlink(credentials); /* either may not have been there */
+        (void)unlink(config);
+    }
+}
+
+static void test_unsupported_says_what_to_do(void **state)
+{
+    (void)state;
+    autofree char *config = path_of("config");
+    const char text[] = "[profile dr]\nsso_session = x\n";
+    write_file(config, text, strlen(text));
+    const struct world_variable variables[] = {{"AWS_CONFIG_FILE", config}, {NULL, NULL}};
+    struct world world = {.variables = variables};
+    const struct creds_system system = world_system(&world);
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_file_read(&system, "dr", &value, &e), -1);
+    assert_non_null(strstr(e.hint, "export-credentials --profile dr"));
+    assert_int_equal(unlink(config), 0);
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    autofree char *aws = path_of(".aws");
+    autofree char *credentials = path_of(".aws/credentials");
+    autofree char *other = path_of("other");
+    assert_int_equal(mkdir(aws, 0700), 0);
+    const char first[] = "[default]\nregion = eu-west-1\n" KEYS("1");
+    const char second[] = "[default]\n" KEYS("2");
+    write_file(credentials, first, strlen(first));
+    write_file(other, second, strlen(second));
+
+    const struct world_variable at_home[] = {{"HOME", directory}, {NULL, NULL}};
+    const struct world_variable tilde[] = {
+        {"HOME", directory}, {"AWS_SHARED_CREDENTIALS_FILE", "~/other"}, {NULL, NULL}};
+    const struct world_variable no_home[] = {{"AWS_SHARED_CREDENTIALS_FILE", "~/other"},
+                                             {NULL, NULL}};
+    struct creds_value value = {.id = ""};
+    struct err e = ERR_INIT;
+    struct world world = {.variables = at_home};
+    const struct creds_system system = world_system(&world);
+    assert_int_equal(creds_file_read(&system, NULL, &value, &e), 0);
+    assert_string_equal(value.id, "ID1");
+    autofree char *region = creds_file_region(&system, NULL);
+    assert_string_equal(region, "eu-west-1");
+    assert_null(creds_file_region(&system, "nobody"));
+
+    world.variables = tilde;
+    assert_int_equal(creds_file_read(&system, NULL, &value, &e), 0);
+    assert_string_equal(value.id, "ID2");
+    assert_null(creds_file_region(&system, NULL));
+
+    world.variables = no_home;
+    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_int_equal(e.kind, ERR_NOT_FOUND);
+    world.variables = NULL;
+    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_non_null(strstr(e.text, "nowhere (HOME is not set)"));
+
+    assert_int_equal(unlink(credentials) + unlink(other) + rmdir(aws), 0);
+}
+
+static void expect_bad_file(const char *path, const char *text)
+{
+    const struct world_variable variables[] = {{"AWS_SHARED_CREDENTIALS_FILE", path}, {NULL, NULL}};
+    struct world world = {.variables = variables};
+    const struct creds_system system = world_system(&world);
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_non_null(strstr(e.text, path));
+    if (strstr(e.text, text) == NULL) {
+        fail_msg("no '%s' in '%s'", text, e.text);
+    }
+    assert_null(creds_file_region(&system, NULL));
+}
+
+static void test_files_that_cannot_be_read(void **state)
+{
+    (void)state;
+    expect_bad_file(directory, "directory");
+    autofree char *path = path_of("credentials");
+    write_file(path, "[default]\n\0x = y\n", 17);
+    expect_bad_file(path, "NUL");
+
+    const size_t size = 1024 * 1024;
+    autofree char *big = xcalloc(size, 1);
+    memset(big, '\n', size);
+    write_file(path, big, size);
+    expect_bad_file(path, "1048576 bytes");
+    const char tail[] = "[default]\n" KEYS("1");
+    memcpy(big + size - 1 - strlen(tail), tail, strlen(tail));
+    write_file(path, big, size - 1);
+    const struct file_case fits = {.id = "ID1"};
+    const struct world_variable variables[] = {{"AWS_SHARED_CREDENTIALS_FILE", path}, {NULL, NULL}};
+    struct world world = {.variables = variables};
+    const struct creds_system system = world_system(&world);
+    expect_case(&fits, &system);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_lengths(void **state)
+{
+    (void)state;
+    static char text[CREDS_TOKEN_MAX + 1];
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    memset(text, 'a', sizeof(text) - 1);
+    assert_int_equal(creds_value_set(&value, "s", "a", "b", text, 0, &e), -1);
+    assert_string_equal(e.text, "s: the session token is longer than 8191 characters");
+    text[CREDS_TOKEN_MAX - 1] = '\0';
+    assert_int_equal(creds_value_set(&value, "s", "a", "b", text, 7, &e), 0);
+    assert_string_equal(value.token, text);
+    assert_int_equal(value.expires_ms, 7);
+    text[CREDS_SECRET_MAX] = '\0';
+    assert_int_equal(creds_value_set(&value, "s", "a", text, NULL, 0, &e), -1);
+    text[CREDS_ID_MAX] = '\0';
+    assert_int_equal(creds_value_set(&value, "s", text, "b", NULL, 0, &e), -1);
+    assert_int_equal(creds_value_set(&value, "s", "", "b", NULL, 0, &e), -1);
+    assert_int_equal(creds_value_set(&value, "s", "a", "", NULL, 0, &e), -1);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_int_equal(value.expires_ms, 7); /* untouched by failures */
+    creds_value_wipe(&value);
+    const struct creds_value zero = {.id = ""};
+    assert_memory_equal(&value, &zero, sizeof(zero));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_profiles), cmocka_unit_test(test_unsupported_says_what_to_do),
+        cmocka_unit_test(test_places),   cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_lengths),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
