@@ -27,7 +27,8 @@ enum check {
     CHECK_TOC = 1 << 5,         /* the SSTable has every component its TOC.txt names */
 };
 
-/* The outcome of one file, reported from a worker or the commit thread, one call at a time. */
+/* The outcome of one file, reported from the caller's thread (skipped ones), a worker or the commit
+ * thread, one call at a time. */
 struct transfer_result {
     uint32_t file;       /* index into plan->files */
     unsigned checks;     /* enum check bits */

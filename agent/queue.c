@@ -1,0 +1,79 @@
+#include "agent/queue.h"
+
+#include "agent/base/err.h"
+#include "agent/base/mem.h"
+#include "agent/base/thread.h"
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    /* under lock */
+    struct queue_item *first;
+    struct queue_item **end;
+    unsigned waiting;
+    bool closed;
+};
+
+struct queue *queue_new(void)
+{
+    struct queue *queue = xcalloc(1, sizeof(*queue));
+    mutex_init(&queue->lock);
+    cond_init(&queue->filled);
+    queue->end = &queue->first;
+    return queue;
+}
+
+void queue_free(struct queue *queue)
+{
+    if (queue == NULL) {
+        return;
+    }
+    ASSERT(queue->first == NULL);
+    ASSERT(queue->waiting == 0);
+    cond_done(&queue->filled);
+    mutex_done(&queue->lock);
+    free(queue);
+}
+
+void queue_push(struct queue *queue, struct queue_item *item)
+{
+    item->next = NULL;
+    mutex_lock(&queue->lock);
+    ASSERT(!queue->closed);
+    *queue->end = item;
+    queue->end = &item->next;
+    const bool wake = queue->waiting > 0;
+    mutex_unlock(&queue->lock);
+    if (wake) {
+        cond_signal(&queue->filled);
+    }
+}
+
+struct queue_item *queue_pop(struct queue *queue)
+{
+    mutex_lock(&queue->lock);
+    while (queue->first == NULL && !queue->closed) {
+        queue->waiting++;
+        cond_wait(&queue->filled, &queue->lock);
+        queue->waiting--;
+    }
+    struct queue_item *item = queue->first;
+    if (item != NULL) {
+        queue->first = item->next;
+        if (queue->first == NULL) {
+            queue->end = &queue->first;
+        }
+        item->next = NULL;
+    }
+    mutex_unlock(&queue->lock);
+    return item;
+}
+
+void queue_close(struct queue *queue)
+{
+    mutex_lock(&queue->lock);
+    ASSERT(!queue->closed);
+    queue->closed = true;
+    mutex_unlock(&queue->lock);
+    cond_broadcast(&queue->filled);
+}

@@ -1,0 +1,128 @@
+#include "agent/run.h"
+
+void run_init(struct run *run)
+{
+    ASSERT(run->options != NULL && run->plan != NULL);
+    run->budget = budget_new(run->limits.budget, run->limits.part_size);
+    run->queue = queue_new();
+    run->board = digest_board_new(run->plan->sstable_count);
+    mutex_init(&run->lock);
+    mutex_init(&run->result_lock);
+    cond_init(&run->changed);
+}
+
+void run_done(struct run *run)
+{
+    ASSERT(run->in_flight == 0 && run->live == NULL);
+    digest_board_free(run->board);
+    queue_free(run->queue);
+    budget_free(run->budget);
+    cond_done(&run->changed);
+    mutex_done(&run->result_lock);
+    mutex_done(&run->lock);
+}
+
+static void changed_locked(struct run *run)
+{
+    run->changes++;
+    cond_signal(&run->changed); /* only the dispatcher waits */
+}
+
+void run_fail(struct run *run, const struct err *e)
+{
+    ASSERT(e->kind != ERR_NONE);
+    mutex_lock(&run->lock);
+    if (!run->stopping) {
+        run->stopping = true;
+        run->err = *e;
+    }
+    changed_locked(run);
+    mutex_unlock(&run->lock);
+}
+
+void run_stop(struct run *run)
+{
+    mutex_lock(&run->lock);
+    run->stopping = true;
+    changed_locked(run);
+    mutex_unlock(&run->lock);
+}
+
+bool run_stopping(struct run *run)
+{
+    mutex_lock(&run->lock);
+    const bool stopping = run->stopping;
+    mutex_unlock(&run->lock);
+    return stopping;
+}
+
+void run_changed(struct run *run)
+{
+    mutex_lock(&run->lock);
+    changed_locked(run);
+    mutex_unlock(&run->lock);
+}
+
+uint64_t run_changes(struct run *run)
+{
+    mutex_lock(&run->lock);
+    const uint64_t changes = run->changes;
+    mutex_unlock(&run->lock);
+    return changes;
+}
+
+void run_wait(struct run *run, uint64_t *seen, uint64_t timeout_ms)
+{
+    mutex_lock(&run->lock);
+    bool timed_out = false;
+    while (run->changes == *seen && !timed_out) {
+        timed_out = !cond_wait_ms(&run->changed, &run->lock, timeout_ms);
+    }
+    *seen = run->changes;
+    mutex_unlock(&run->lock);
+}
+
+bool run_take_slot(struct run *run)
+{
+    mutex_lock(&run->lock);
+    const bool free_slot = run->in_flight < run->options->config->connections;
+    run->in_flight += free_slot ? 1 : 0;
+    mutex_unlock(&run->lock);
+    return free_slot;
+}
+
+void run_give_slot(struct run *run)
+{
+    mutex_lock(&run->lock);
+    ASSERT(run->in_flight > 0);
+    run->in_flight--;
+    changed_locked(run);
+    mutex_unlock(&run->lock);
+}
+
+bool run_is_idle(struct run *run)
+{
+    mutex_lock(&run->lock);
+    const bool idle = run->in_flight == 0;
+    mutex_unlock(&run->lock);
+    return idle;
+}
+
+bool run_is_empty(struct run *run)
+{
+    mutex_lock(&run->lock);
+    const bool empty = run->live == NULL;
+    mutex_unlock(&run->lock);
+    return empty;
+}
+
+void run_report(struct run *run, const struct transfer_result *result)
+{
+    const struct transfer_options *options = run->options;
+    if (options->on_result == NULL) {
+        return;
+    }
+    mutex_lock(&run->result_lock);
+    options->on_result(options->ctx, result);
+    mutex_unlock(&run->result_lock);
+}
