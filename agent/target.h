@@ -8,8 +8,10 @@
  *     DIR/.penates/replaced/  what --replace took out of the way; never deleted by us
  *     DIR/.penates/report.json, DIR/.penates/restored (the stamp, written last)
  *
- * Of several directories the first holds journal, report and stamp; the others name it. Temporary
- * names never end in ".db": Cassandra refuses to start on those (cassandra spec, section 2).
+ * Of several directories the first holds journal, report and stamp; in the others .penates/first
+ * names it. A crash leaves nothing worse than a file in place that the journal does not know; a
+ * rerun renames its own over it. Temporary names never end in ".db": Cassandra refuses to start on
+ * those (cassandra spec, section 2).
  */
 #ifndef PENATES_TARGET_H
 #define PENATES_TARGET_H
@@ -25,30 +27,63 @@ enum target_state {
 };
 
 /*
- * Looks at the directories, takes the locks that exist, reads the journal. Writes nothing: no
- * directory, no file. `identity` (source and selection in canonical words, see restore.c) binds the
- * journal: ERR_REFUSED when another identity's is there, when another run holds the lock, when
- * foreign files are in the way, or when Cassandra runs on a directory.
+ * Looks at the directories, takes the locks that exist (and notes its process id in them), reads
+ * the journal. Makes no directory and no file. `identity` binds journal and stamp: source and
+ * selection in canonical words, --replace and --layout included, at most 16 KiB. ERR_REFUSED when
+ * another identity's is there, when another run holds the lock, when foreign files are in the way,
+ * or when Cassandra runs on a directory. `config` must outlive the target. One thread.
  */
 int target_open(const struct config *config, const char *identity, struct target **ret,
                 enum target_state *ret_state, struct err *e) MUST_CHECK;
 void target_free(struct target *target); /* NULL is fine; releases the locks */
 
-/* The instant that the interrupted run resolved for a token, to pin a rerun to; false: none. */
+/* The instant that the interrupted run resolved for a token (NULL: the latest of all tokens), to pin
+ * a rerun to; false: none. */
 bool target_pinned_until(const struct target *target, const char *token, int64_t *ret_ms);
 
 /*
  * Preflight against the plan, still writing nothing: room for the bytes to come (less what is
  * finished), right to write, owner, name lengths, foreign files in the way of this plan, symlinks.
- * Distributes tables over several directories. ERR_CREATE, ERR_REFUSED.
+ * Distributes SSTables over several directories. ERR_CREATE, ERR_REFUSED.
  */
 int target_check(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
-/* First write: makes .penates/, takes the lock, binds the journal to the plan, empties tmp/. */
+/* After target_check, also a failed one that got as far: bytes needed for what is to come (files of
+ * unknown size count with their stored size) and bytes free, over all file systems. */
+void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free);
+
+/* After target_check: what --replace takes out of the way of a table, for the report. False:
+ * nothing. It ends up in DIR/.penates/replaced/ under the table's target_folder. */
+bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_files,
+                     uint64_t *ret_bytes);
+
+/* First write: makes .penates/, takes the lock, binds the journal to the plan, empties tmp/. Raises
+ * the limit of open files as far as it may. ERR_CREATE, ERR_DISK, ERR_REFUSED. */
 int target_begin(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
-/* Puts tables of --replace in place, syncs, writes report and stamp. */
+/* Puts tables of --replace in place, syncs, writes report and stamp. All files must be committed.
+ */
 int target_finish(struct target *target, const struct plan *plan, const char *report_json,
                   struct err *e) MUST_CHECK;
+
+/* Notes for `status` how a begun run failed; one that cannot be noted is let go. */
+void target_record_failure(struct target *target, const char *text);
+
+enum target_phase { PHASE_NEW, PHASE_RUNNING, PHASE_INTERRUPTED, PHASE_FAILED, PHASE_DONE };
+
+/* What journal and lock tell of a directory, for `penates status`. Times are in ms since 1970. */
+struct target_summary {
+    enum target_phase phase;
+    uint64_t pid;                                 /* when running; 0: not known */
+    uint64_t files, stored_bytes, plain_bytes;    /* of the plan */
+    uint64_t files_done, stored_done, plain_done; /* finished so far, by all runs */
+    uint64_t stored_kept;                         /* of stored_done, by runs before the last */
+    int64_t started_ms, run_ms, last_ms;          /* first run, last run, last progress */
+    char error[512];                              /* of the last run when it failed, else "" */
+};
+
+/* Looks without a lock and writes nothing. ERR_CREATE: no right; ERR_REFUSED: not a journal of this
+ * version; ERR_CONFIG: `dir` holds the second or later part, the text names the first. */
+int target_status(const char *dir, struct target_summary *ret, struct err *e) MUST_CHECK;
 
 #endif

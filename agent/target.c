@@ -1,0 +1,274 @@
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/running.h"
+#include "agent/safe_path.h"
+#include "agent/target_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+int target_disk_err(struct err *e, int sys, const char *fmt, ...)
+{
+    char what[512];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args); /* a cut text is better than none */
+    va_end(args);
+    const bool denied = sys == EACCES || sys == EPERM || sys == EROFS;
+    const bool full = sys == ENOSPC || sys == EDQUOT;
+    return err_set_sys(e, denied || full ? ERR_CREATE : ERR_DISK, sys, "%s", what);
+}
+
+int target_dress_file(int fd, const struct config *config)
+{
+    /* Owner before mode: chown clears set-id bits. */
+    if (config->set_owner && fchown(fd, config->owner, config->group) < 0) {
+        return -1;
+    }
+    return config->set_mode ? fchmod(fd, config->mode) : 0;
+}
+
+void target_commit_folder(const struct plan *plan, uint32_t file, struct buf *out)
+{
+    buf_clear(out);
+    const char *const folder = plan->files[file].target_folder;
+    const bool fits = target_is_staged(plan, file) ? buf_appendf(out, TARGET_STAGE "/%s", folder)
+                                                   : buf_append_str(out, folder);
+    ASSERT(fits); /* target_check has refused longer ones */
+}
+
+/* True when one is the other, or lies in it. */
+static bool nested(const char *a, const char *b)
+{
+    const size_t size = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+    const char after = strlen(a) < strlen(b) ? b[size] : a[size];
+    return strncmp(a, b, size) == 0 && (after == '\0' || after == '/' || a[size - 1] == '/');
+}
+
+static int open_dirs(struct target *target, const struct config *config, struct err *e)
+{
+    ASSERT(config->target_count >= 1 && config->target_count <= CONFIG_TARGETS_MAX);
+    for (unsigned i = 0; i < config->target_count; i++) {
+        target->dirs[i] = TARGET_DIR_INIT;
+        target->dir_count = i + 1;
+        if (target_dir_open(&target->dirs[i], config->targets[i], e) < 0) {
+            return -1;
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (nested(target->dirs[k].path, target->dirs[i].path)) {
+                return err_set(e, ERR_CONFIG, "--into '%s': the same as '%s', or one in the other",
+                               target->dirs[i].path, target->dirs[k].path);
+            }
+        }
+    }
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        if (target_dir_lock(&target->dirs[i], false, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A directory may be the second of another restore, whose journal is elsewhere. */
+static int check_first(const struct target *target, struct err *e)
+{
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        const struct target_dir *const dir = &target->dirs[i];
+        autobuf struct buf first = BUF_INIT(2 * TARGET_PATH_MAX);
+        const int there = target_dir_read(dir, "first", &first, e);
+        if (there < 0) {
+            return -1;
+        }
+        if (there == 1 && (i == 0 || strcmp(buf_str(&first), target->dirs[0].path) != 0)) {
+            (void)err_set(e, ERR_REFUSED, "target '%s': part of a restore that is kept in '%s'",
+                          dir->path, buf_str(&first));
+            return err_hint(e, "give that directory as the first --into, or choose another");
+        }
+        if (i > 0 && dir->home >= 0 && faccessat(dir->home, "journal", F_OK, 0) == 0) {
+            (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore", dir->path);
+            return err_hint(e, "choose another directory, or move '%.150s/" TARGET_HOME "' away",
+                            dir->path);
+        }
+    }
+    return 0;
+}
+
+static int load_begin(struct target *target, const struct journal_line *line, struct err *e)
+{
+    const char *const path = target->dirs[0].path;
+    if (line->numbers[0] != TARGET_FORMAT) {
+        (void)err_set(e, ERR_REFUSED, "target '%s': its journal is of format %" PRIu64 ", not %d",
+                      path, line->numbers[0], TARGET_FORMAT);
+        return err_hint(e, "go on with the version of penates that began it");
+    }
+    if (strcmp(line->fields[1], target->identity) != 0) {
+        (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore, not finished: %.300s",
+                      path, line->fields[1]);
+        return err_hint(e,
+                        "choose another directory, or move '%.150s/" TARGET_HOME
+                        "' away to give that one up",
+                        path);
+    }
+    target->state = TARGET_INTERRUPTED;
+    target->started_ms = (int64_t)line->numbers[2];
+    return 0;
+}
+
+static int load_dir(const struct target *target, const struct journal_line *line, struct err *e)
+{
+    const uint64_t index = line->numbers[0];
+    if (index < target->dir_count && strcmp(target->dirs[index].path, line->fields[1]) == 0) {
+        return 0;
+    }
+    (void)err_set(e, ERR_REFUSED, "target '%s': the restore there also uses '%s'",
+                  target->dirs[0].path, line->fields[1]);
+    return err_hint(e, "give the same --into directories in the same order");
+}
+
+static int load_until(struct target *target, const struct journal_line *line, struct err *e)
+{
+    if (target->pin_count == TARGET_TOKENS_MAX) {
+        return err_set(e, ERR_LIMIT, "journal of '%s': more than %d tokens", target->dirs[0].path,
+                       TARGET_TOKENS_MAX);
+    }
+    target->pins = xrealloc(target->pins, target->pin_count + 1, sizeof *target->pins);
+    target->pins[target->pin_count++] = (struct target_pin){
+        .token = xstrdup(line->fields[0]),
+        .until_ms = (int64_t)line->numbers[1],
+    };
+    return 0;
+}
+
+static int load_line(void *ctx, const struct journal_line *line, struct err *e)
+{
+    struct target *const target = ctx;
+    if (line->kind == JOURNAL_BEGIN) {
+        return load_begin(target, line, e);
+    }
+    if (target->state == TARGET_NEW) {
+        return err_set(e, ERR_REFUSED, "journal of '%s': does not start with its beginning",
+                       target->dirs[0].path);
+    }
+    switch (line->kind) {
+    case JOURNAL_DIR:
+        return load_dir(target, line, e);
+    case JOURNAL_UNTIL:
+        return load_until(target, line, e);
+    case JOURNAL_BEGIN:
+    case JOURNAL_RUN:
+    case JOURNAL_FILE: /* target_check reads these, when the plan is known */
+    case JOURNAL_CLEARED:
+    case JOURNAL_FAIL:
+        return 0;
+    }
+    return 0;
+}
+
+static int load_journal(struct target *target, struct err *e)
+{
+    const struct target_dir *const dir = &target->dirs[0];
+    autofd int fd = dir->home < 0 ? -1 : safe_path_open(dir->home, "journal", O_RDONLY);
+    if (fd < 0) {
+        return dir->home < 0 || errno == ENOENT
+                   ? 0
+                   : target_disk_err(e, errno, "reading '%s/" TARGET_HOME "/journal'", dir->path);
+    }
+    return journal_read(fd, load_line, target, &target->journal_size, e);
+}
+
+static int open_all(struct target *target, struct err *e)
+{
+    const struct config *const config = target->config;
+    if (open_dirs(target, config, e) < 0) {
+        return -1;
+    }
+    const int stamped = stamp_look(target, e);
+    if (stamped != 0) {
+        target->state = TARGET_DONE;
+        return stamped < 0 ? -1 : 0;
+    }
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        if (running_check("/proc", target->dirs[i].path, e) < 0) {
+            return -1;
+        }
+    }
+    if (check_first(target, e) < 0 || load_journal(target, e) < 0) {
+        return -1;
+    }
+    /* With --replace, and when a run was interrupted, only the plan can tell what is foreign. */
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        if (target->state == TARGET_NEW && config->replace.count == 0 &&
+            preflight_empty(&target->dirs[i], e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int target_open(const struct config *config, const char *identity, struct target **ret,
+                enum target_state *ret_state, struct err *e)
+{
+    if (strlen(identity) > TARGET_IDENTITY_MAX) {
+        return err_set(e, ERR_LIMIT, "selection: longer than %d bytes", TARGET_IDENTITY_MAX);
+    }
+    struct target *const target = xcalloc(1, sizeof *target);
+    target->config = config;
+    target->identity = xstrdup(identity);
+    if (open_all(target, e) < 0) {
+        target_free(target);
+        return -1;
+    }
+    *ret = target;
+    *ret_state = target->state;
+    return 0;
+}
+
+void target_free(struct target *target)
+{
+    if (target == NULL) {
+        return;
+    }
+    journal_free(target->journal);
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        target_dir_done(&target->dirs[i]);
+    }
+    for (size_t i = 0; i < target->pin_count; i++) {
+        free(target->pins[i].token);
+    }
+    free(target->pins);
+    free(target->files);
+    free(target->tables);
+    free(target->identity);
+    free(target);
+}
+
+bool target_pinned_until(const struct target *target, const char *token, int64_t *ret_ms)
+{
+    bool found = false;
+    for (size_t i = 0; i < target->pin_count; i++) {
+        const int64_t until_ms = target->pins[i].until_ms;
+        const bool wanted = token == NULL || strcmp(target->pins[i].token, token) == 0;
+        if (wanted && (!found || until_ms > *ret_ms)) {
+            *ret_ms = until_ms;
+            found = true;
+        }
+    }
+    return found;
+}
+
+void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free)
+{
+    *ret_needed = target->room_needed;
+    *ret_free = target->room_free;
+}
+
+bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_files,
+                     uint64_t *ret_bytes)
+{
+    ASSERT(target->tables != NULL && table < target->table_count);
+    *ret_files = target->tables[table].replaced_files;
+    *ret_bytes = target->tables[table].replaced_bytes;
+    return *ret_files > 0;
+}

@@ -1,0 +1,123 @@
+/*
+ * target_internal: what the files of the target share: target.c (open, begin, finish), preflight.c
+ * (check), placement.c, replace.c, stamp.c, target_status.c, file_sink.c and commit.c. Nobody else
+ * includes this.
+ */
+#ifndef PENATES_TARGET_INTERNAL_H
+#define PENATES_TARGET_INTERNAL_H
+
+#include "agent/journal.h"
+#include "agent/safe_path.h"
+#include "agent/target.h"
+#include "agent/target_dir.h"
+
+enum {
+    TARGET_FORMAT = 1,               /* of journal and stamp */
+    TARGET_IDENTITY_MAX = 16 * 1024, /* bytes; see JOURNAL_LINE_MAX */
+    TARGET_TOKENS_MAX = 64 * 1024,   /* nodes in one journal; clusters have hundreds */
+    TARGET_STAMP_MAX = 4 * 1024 * 1024,
+    TARGET_PATH_MAX = 4096 + 256, /* a plan's path, below .penates/stage/ or not */
+};
+
+#define TARGET_STAGE TARGET_HOME "/stage"
+#define TARGET_REPLACED TARGET_HOME "/replaced"
+
+/* Where a file stands. */
+enum file_state {
+    FILE_TO_COME,  /* nothing is at its place */
+    FILE_LEFTOVER, /* something of ours is, but not this very file: it will be renamed over */
+    FILE_DONE,     /* in place (or staged) and journaled */
+};
+
+/* One a plan file: 16 bytes, there may be 250,000. */
+struct target_file {
+    uint64_t plain_size; /* when done */
+    uint16_t checks;     /* when done: enum check bits */
+    uint8_t dir;         /* index of the directory that it goes to */
+    uint8_t state;       /* enum file_state */
+};
+
+/* One a plan table. */
+struct target_table {
+    bool cleared; /* --replace has moved away what its folder held: what is there now is ours */
+    uint64_t replaced_files, replaced_bytes; /* what --replace takes, or took, out of the way */
+};
+
+struct target_pin {
+    char *token;
+    int64_t until_ms;
+};
+
+struct target {
+    /* set by target_open */
+    const struct config *config;
+    char *identity;
+    struct target_dir dirs[CONFIG_TARGETS_MAX];
+    unsigned dir_count;
+    enum target_state state;
+    struct target_pin *pins; /* of the journal */
+    size_t pin_count;
+    uint64_t journal_size; /* up to where the journal counts */
+    int64_t started_ms;    /* of the first run, as journaled; 0: new */
+
+    /* set by target_check; the commit thread alone then turns files to FILE_DONE */
+    struct target_file *files;
+    uint32_t file_count;
+    struct target_table *tables;
+    uint32_t table_count;
+    uint64_t room_needed, room_free; /* bytes, over all file systems */
+
+    /* set by target_begin; then the commit thread's, and after it target_finish's */
+    struct journal *journal;
+};
+
+/* ERR_CREATE (no space, no right) or ERR_DISK by errno, worded as err_set_sys. Returns -1. */
+int target_disk_err(struct err *e, int sys, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Owner and mode of the config for a file just created; -1 and errno. */
+int target_dress_file(int fd, const struct config *config);
+
+/* True when the file waits in .penates/stage/ for the end: its table is one of --replace. */
+static inline bool target_is_staged(const struct plan *plan, uint32_t file)
+{
+    return plan->tables[plan->files[file].table].replace;
+}
+
+/* The folder that a verified file is put into, below its --into directory. */
+void target_commit_folder(const struct plan *plan, uint32_t file, struct buf *out);
+
+/* preflight.c: ERR_REFUSED names the first file in the directory, if it has any. */
+int preflight_empty(const struct target_dir *dir, struct err *e) MUST_CHECK;
+
+/* placement.c: sets `dir` of the files to come and checks the room for them. */
+int placement_choose(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+
+/* replace.c: swaps the staged tables in; goes on where an earlier run stopped. */
+int replace_swap(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+
+/* replace.c: counts what is, or was, in a table's folder into target->tables[table]. */
+int replace_survey(struct target *target, const struct plan *plan, uint32_t table,
+                   struct err *e) MUST_CHECK;
+
+/* replace.c: true for a snapshots/ or backups/ right below the table's folder: Cassandra does not
+ * read them as its table, so they are in nobody's way and stay. */
+bool replace_keeps(const char *table_folder, const struct safe_entry *entry);
+
+/* stamp.c: 1: the stamp of this identity is there, 0: none; ERR_REFUSED: another's. */
+int stamp_look(const struct target *target, struct err *e) MUST_CHECK;
+int stamp_write(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+
+/* file_sink.c: for commit.c. */
+struct file_sink {
+    struct target *target;
+    int fd;
+    uint32_t file;
+    const char *target_folder, *target_name; /* the plan's: for messages */
+};
+enum { FILE_SINK_NAME_SIZE = 24 };
+/* The name below .penates/tmp/: never ends in ".db" (cassandra spec, section 2). */
+void file_sink_name(const struct file_sink *sink, char name[FILE_SINK_NAME_SIZE]);
+/* Frees without removing: the file has its final name. */
+void file_sink_free(struct file_sink *sink);
+
+#endif
