@@ -63,6 +63,7 @@ struct plan_node {
     int64_t snapshot_ms;      /* the instant of the snapshot */
     int64_t newest_ms;        /* of the newest incremental taken, else snapshot_ms */
     int64_t until_ms;         /* what was asked for, resolved: a rerun pins --at to it */
+    int64_t previous_ms;      /* of the snapshot before this one, when this one is incomplete; 0: none */
     uint64_t missing;         /* objects that the manifest names and the listing lacks */
 };
 

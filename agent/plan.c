@@ -1,0 +1,277 @@
+#include "agent/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/parse.h"
+#include "agent/plan_work.h"
+
+/* What --memory must leave for the data itself: two parts of the default size in flight. */
+enum { MEMORY_FLOOR = 16 * 1024 * 1024 };
+
+uint64_t plan_bytes(const struct plan *plan)
+{
+    return sizeof(*plan) + arena_bytes(plan->strings) +
+           plan->file_count * (uint64_t)sizeof(*plan->files) +
+           plan->sstable_count * (uint64_t)sizeof(*plan->sstables) +
+           plan->table_count * (uint64_t)sizeof(*plan->tables) +
+           plan->node_count * (uint64_t)sizeof(*plan->nodes) +
+           ((uint64_t)plan->skipped_count + plan->missing_count + plan->warning_count) *
+               sizeof(struct plan_note);
+}
+
+int plan_check_memory(const struct plan_work *work, struct err *e)
+{
+    /* What the candidates will take once they are files. */
+    const uint64_t bytes =
+        plan_bytes(work->plan) + work->candidates.count * (uint64_t)sizeof(struct plan_file);
+    if (bytes + MEMORY_FLOOR <= work->config->memory) {
+        return 0;
+    }
+    char has[BYTES_TEXT_SIZE], allowed[BYTES_TEXT_SIZE];
+    (void)err_set(
+        e, ERR_LIMIT, "the plan takes %s for its first %" PRIu64 " files, --memory %s leaves less",
+        format_bytes(bytes, has), (uint64_t)work->plan->file_count + work->candidates.count,
+        format_bytes(work->config->memory, allowed));
+    const uint64_t mebibytes = (2 * bytes + MEMORY_FLOOR) / (1024 * 1024);
+    return err_hint(e, "give it --memory %" PRIu64 "M, or take fewer tables or nodes at a time",
+                    mebibytes);
+}
+
+static const char *keep(struct plan *plan, const char *text)
+{
+    return arena_intern(plan->strings, text, strlen(text));
+}
+
+/* From here on times are those of keys; the node's are UTC. */
+static int open_node(struct plan_work *work, const struct plan_choice *choice, struct err *e)
+{
+    const struct catalog_node *node = choice->node;
+    const struct catalog_manifest *manifest = &choice->manifests.items[0];
+    struct plan *plan = work->plan;
+    plan->nodes =
+        (struct plan_node *)xrealloc(plan->nodes, plan->node_count + 1, sizeof(*plan->nodes));
+    work->node = &plan->nodes[plan->node_count++];
+    *work->node = (struct plan_node){.cluster = keep(plan, node->cluster),
+                                     .region = keep(plan, node->region),
+                                     .token = keep(plan, node->token),
+                                     .v2 = node->v2,
+                                     .manifest_key = keep(plan, manifest->key),
+                                     .manifest_etag = keep(plan, manifest->etag),
+                                     .snapshot_ms = manifest->time_ms,
+                                     .newest_ms = manifest->time_ms};
+    struct backup_key key;
+    const char *why;
+    if (!backup_key_parse(work->source->base, manifest->key, &key, &why)) {
+        return err_set(e, ERR_REFUSED, "manifest '%s': %s", manifest->key, why);
+    }
+    const struct selection *selection = &work->config->selection;
+    work->choice = choice;
+    work->v1_offset_ms = node->v2 ? 0 : selection->v1_offset_ms;
+    work->snapshot_ms = key.time_ms;
+    work->incrementals = !selection->snapshot_only;
+    work->index_filtered = false;
+    work->index_incomplete = false;
+    int64_t from_ms, to_ms;
+    plan_select_bounds(selection, node->v2, &from_ms, &to_ms);
+    /* Keys have whole seconds, also of what was flushed for the snapshot, so its second counts. */
+    work->from_ms = key.time_ms - key.time_ms % 1000;
+    work->to_ms = work->incrementals ? to_ms - work->v1_offset_ms : work->snapshot_ms;
+    work->node->until_ms = to_ms;
+    return 0;
+}
+
+/* What is worth knowing of a node once its files are in the plan. */
+static void close_node(struct plan_work *work)
+{
+    struct plan_node *node = work->node;
+    const struct selection *selection = &work->config->selection;
+    if (selection->at_latest && !selection->has_range) {
+        node->until_ms = node->newest_ms; /* what comes later is not for a rerun */
+    }
+    if (work->choice->both_dialects) {
+        plan_notes_warn(work->plan, node->token, 0, 0,
+                        "has backups of both kinds; the newest restore point is %s",
+                        node->v2 ? "v2 (--format v1 takes the other)"
+                                 : "v1 (--format v2 takes the other)");
+    }
+    if (!node->v2 && !selection->at_latest && !selection->has_range &&
+        selection->at_ms - node->newest_ms < PLAN_MINUTE_MS - 1) {
+        char text[TIME_TEXT_SIZE];
+        plan_notes_warn(work->plan, node->token, 0, 0,
+                        "v1 keys know minutes only: files of the whole minute of %s are taken",
+                        format_time(node->newest_ms, text));
+    }
+}
+
+static int plan_node(struct plan_work *work, const struct plan_choice *choice, struct err *e)
+{
+    candidates_init(&work->candidates, work->plan->strings);
+    int result = open_node(work, choice, e);
+    if (result == 0) {
+        result = plan_collect(work, e);
+    }
+    if (result == 0) {
+        result = plan_group(work, e);
+    }
+    if (result == 0) {
+        result = plan_collide_renumber(work, e);
+    }
+    if (result == 0) {
+        plan_index(work);
+        result = plan_place(work, e);
+    }
+    if (result == 0) {
+        close_node(work);
+    }
+    candidates_done(&work->candidates);
+    free(work->sets);
+    work->sets = NULL;
+    work->set_count = work->set_capacity = 0;
+    return result;
+}
+
+static int check_layout(const struct config *config, size_t nodes, struct err *e)
+{
+    /* verify writes nothing, so nothing can get mixed. */
+    if (nodes <= 1 || config->layout == LAYOUT_LOADER || config->command == COMMAND_VERIFY) {
+        return 0;
+    }
+    (void)err_set(e, ERR_REFUSED,
+                  "%zu tokens are selected: one node's files may not go into "
+                  "another's data directory",
+                  nodes);
+    return err_hint(e, "use --layout loader, or one run for each token");
+}
+
+static int plan_nodes(struct plan_work *work, const struct catalog *catalog, struct err *e)
+{
+    struct plan_choice *choices = NULL;
+    size_t count = 0;
+    if (plan_select(work->config, work->source, catalog, &choices, &count, e) < 0) {
+        return -1;
+    }
+    int result = check_layout(work->config, count, e);
+    work->by_token = count > 1;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        result = plan_node(work, &choices[i], e);
+        if (result == 0 && work->node->missing > 0 && choices[i].manifests.count > 1) {
+            work->node->previous_ms = choices[i].manifests.items[1].time_ms;
+        }
+    }
+    plan_choices_free(choices, count);
+    return result;
+}
+
+static int refuse_archived(const struct plan_work *work, struct err *e)
+{
+    if (work->archived == 0) {
+        return 0;
+    }
+    (void)err_set(e, ERR_REFUSED,
+                  "%" PRIu64 " objects are archived (GLACIER or DEEP_ARCHIVE), the "
+                  "first is '%s'",
+                  work->archived, work->archived_first);
+    return err_hint(e, "restore them in S3 first, then run again");
+}
+
+static int refuse_incomplete(const struct plan *plan, struct err *e)
+{
+    enum { SHOWN = 3 };
+    const struct plan_node *node = plan->nodes;
+    while (node < plan->nodes + plan->node_count && node->missing == 0) {
+        node++;
+    }
+    if (node == plan->nodes + plan->node_count) {
+        return 0;
+    }
+    char at[TIME_TEXT_SIZE], before[TIME_TEXT_SIZE];
+    autobuf struct buf names = BUF_INIT(512);
+    for (uint32_t i = 0; i < plan->missing_count && i < SHOWN; i++) {
+        /* What does not fit is in the list of the plan. */
+        (void)buf_appendf(&names, "%s'%s'", i == 0 ? "" : ", ", plan->missing[i].subject);
+    }
+    (void)err_set(e, ERR_NO_BACKUP,
+                  "the restore point of %s is not complete: %" PRIu64 " of its objects missing: %s",
+                  format_time(node->snapshot_ms, at), plan->missing_total, buf_str(&names));
+    if (node->previous_ms > 0) {
+        return err_hint(e,
+                        "take the one before with --at %s, or what there is of this one with "
+                        "--allow-incomplete",
+                        format_time(node->previous_ms, before));
+    }
+    return err_hint(e, "take what there is with --allow-incomplete, or an earlier one with --at");
+}
+
+static void note_stray(const struct plan_work *work)
+{
+    if (work->stray > 0) {
+        plan_notes_count(work->plan,
+                         plan_notes_skipped(work->plan, work->stray_first,
+                                            "not the key of a backup, and others like it"),
+                         work->stray, 0);
+    }
+}
+
+/* Catalog, nodes, sums: a plan that is whole, though maybe not one to go by. */
+static int build(struct plan_work *work, struct err *e)
+{
+    struct catalog *catalog = NULL;
+    const uint64_t before = source_stats(work->source).requests;
+    if (catalog_find_nodes(&work->config->selection, work->source, &catalog, e) < 0) {
+        return -1;
+    }
+    const int result = plan_nodes(work, catalog, e);
+    catalog_free(catalog);
+    if (result < 0) {
+        return -1;
+    }
+    note_stray(work);
+    plan_place_finish(work->plan);
+    work->plan->list_requests =
+        source_stats(work->source).requests - before - work->manifest_requests;
+    return plan_check_memory(work, e) < 0 ? -1 : refuse_archived(work, e);
+}
+
+int plan_build(const struct config *config, struct source *source, struct plan **ret, struct err *e)
+{
+    ASSERT(config != NULL && source != NULL);
+    struct plan *plan = (struct plan *)xcalloc(1, sizeof(*plan));
+    plan->strings = arena_new();
+    struct plan_work work = {.config = config, .source = source, .plan = plan};
+    if (build(&work, e) < 0) {
+        plan_free(plan);
+        return -1;
+    }
+    *ret = plan;
+    return config->selection.allow_incomplete ? 0 : refuse_incomplete(plan, e);
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    free(plan->files);
+    free(plan->sstables);
+    free(plan->tables);
+    free(plan->nodes);
+    free(plan->skipped);
+    free(plan->missing);
+    free(plan->warnings);
+    arena_free(plan->strings);
+    free(plan);
+}
+
+void plan_file_key(const struct plan_file *file, struct buf *out)
+{
+    buf_clear(out);
+    ASSERT(buf_append_str(out, file->key_folder) && buf_append_str(out, file->key_name));
+}
+
+void plan_file_target(const struct plan_file *file, struct buf *out)
+{
+    buf_clear(out);
+    ASSERT(buf_append_str(out, file->target_folder) && buf_append_char(out, '/') &&
+           buf_append_str(out, file->target_name));
+}

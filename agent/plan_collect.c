@@ -1,0 +1,344 @@
+#include <string.h>
+
+#include "agent/base/parse.h"
+#include "agent/manifest_read.h"
+#include "agent/plan_work.h"
+#include "agent/sstable_name.h"
+
+/* From here to 2286 the milliseconds of keys have 13 digits and sort as numbers do, also on servers
+ * that list directory by directory; the few files that claim to be older are found without help. */
+#define ORDERED_FROM_MS INT64_C(1000000000000)
+
+/* system keyspaces hold what a loader must not stream into a live cluster. */
+static bool is_system(const char *keyspace)
+{
+    static const char *const KEYSPACES[] = {"system", "system_auth", "system_distributed",
+                                            "system_schema", "system_traces"};
+    for (size_t i = 0; i < ARRAY_SIZE(KEYSPACES); i++) {
+        if (strcmp(keyspace, KEYSPACES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *why_left_out(const struct config *config, const struct candidate_dir *dir)
+{
+    const char *why = NULL;
+    if (!selection_takes_table(&config->selection, dir->keyspace, dir->table, &why)) {
+        return why;
+    }
+    if (config->layout == LAYOUT_DATA) {
+        return NULL;
+    }
+    if (dir->index_dir[0] != '\0') {
+        return "index: built where it is loaded";
+    }
+    /* With an --include list, what is taken was named. */
+    if (is_system(dir->keyspace) && config->selection.include.count == 0) {
+        return "system keyspace: not for a loader unless included by name";
+    }
+    return NULL;
+}
+
+static uint32_t find_dir(struct plan_work *work, const struct backup_key *key)
+{
+    bool is_new;
+    const uint32_t at = candidates_dir(&work->candidates, key, &is_new);
+    struct candidate_dir *dir = work_dir(work, at);
+    if (is_new) {
+        dir->left_out = why_left_out(work->config, dir);
+        work->index_filtered |= dir->left_out != NULL && dir->index_dir[0] != '\0';
+    }
+    return at;
+}
+
+/* "KS.TABLE" or "KS.TABLE/INDEX". */
+static void skip(struct plan_work *work, uint32_t at, uint64_t bytes)
+{
+    struct candidate_dir *dir = work_dir(work, at);
+    ASSERT(dir->left_out != NULL);
+    if (dir->note == CANDIDATE_NONE) {
+        autofree char *subject = xasprintf("%s.%s%s%s", dir->keyspace, dir->table,
+                                           dir->index_dir[0] == '\0' ? "" : "/", dir->index_dir);
+        dir->note = plan_notes_skipped(work->plan, subject, dir->left_out);
+    }
+    plan_notes_count(work->plan, dir->note, 1, bytes);
+}
+
+/* Of a table that is taken, files that its layout has no use for: a loader reads SSTables only, and
+ * builds indexes itself. Up to Cassandra 2.1 those lie with their table, as "ks-table.index-...".
+ */
+static bool is_unwanted(const struct plan_work *work, struct slice file)
+{
+    struct sstable_name name;
+    return work->config->layout == LAYOUT_LOADER &&
+           (!sstable_name_parse(file, &name) ||
+            memchr(name.prefix.data, '.', name.prefix.size) != NULL);
+}
+
+/* What the manifest names */
+
+struct manifest_span {
+    struct plan_work *work;
+    int64_t first_ms, last_ms; /* of the files to be found by listing; first > last: none */
+    bool index;                /* it names index SSTables */
+};
+
+static int on_manifest_file(void *ctx, const struct manifest_file *file, struct err *e)
+{
+    struct manifest_span *span = (struct manifest_span *)ctx;
+    struct plan_work *work = span->work;
+    const uint32_t dir = find_dir(work, &file->key);
+    span->index |= file->key.kind == KEY_SECONDARY_INDEX_V2;
+    if (work_dir(work, dir)->left_out != NULL) {
+        skip(work, dir, file->plain_size == PLAN_SIZE_UNKNOWN ? 0 : file->plain_size);
+        return 0;
+    }
+    /* Old writers could name a file twice, and the two compressions of a file are one file. */
+    if (is_unwanted(work, file->key.file) ||
+        candidates_find(&work->candidates, &file->key) != CANDIDATE_NONE) {
+        return 0;
+    }
+    const uint32_t at = candidates_add(&work->candidates, &file->key, file->whole);
+    work_candidate(work, at)->from_manifest = true;
+    work_candidate(work, at)->plain_size = file->plain_size;
+    work_dir(work, dir)->named = true;
+    span->first_ms = file->key.time_ms < span->first_ms ? file->key.time_ms : span->first_ms;
+    span->last_ms = file->key.time_ms > span->last_ms ? file->key.time_ms : span->last_ms;
+    return plan_check_memory(work, e);
+}
+
+static int read_manifest(struct plan_work *work, struct manifest_span *span, struct err *e)
+{
+    const uint64_t before = source_stats(work->source).requests;
+    if (manifest_read(work->config, work->source, work->choice->node,
+                      &work->choice->manifests.items[0], on_manifest_file, span, e) < 0) {
+        return -1;
+    }
+    work->manifest_requests += source_stats(work->source).requests - before;
+    if (work->candidates.count == 0 && work->plan->skipped_count == 0) {
+        plan_notes_warn(work->plan, work->node->manifest_key, 0, 0, "the manifest names no file");
+    }
+    return 0;
+}
+
+/* What the listing has */
+
+struct listing {
+    struct plan_work *work;
+    int64_t first_ms, last_ms; /* what to look at, as in keys */
+    bool ordered;              /* by time: enough is known past last_ms */
+};
+
+static bool is_archived(const char *storage_class)
+{
+    return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
+}
+
+static void take_listed(struct plan_work *work, uint32_t at, const struct backup_key *key,
+                        const struct s3_entry *entry)
+{
+    struct candidate *c = work_candidate(work, at);
+    /* Of a file's two compressions the one that the manifest names is taken; of an incremental's
+     * the smaller one, so that the choice does not hang on the order of the listing. */
+    if (c->etag != NULL && key->claim != (enum codec_claim)c->claim_named &&
+        (c->from_manifest || entry->size >= c->size)) {
+        return;
+    }
+    candidates_move(&work->candidates, at, key, entry->key);
+    c->etag = entry->etag[0] == '\0'
+                  ? ""
+                  : arena_add(work->plan->strings, entry->etag, strlen(entry->etag));
+    c->size = entry->size;
+    c->checksum = (uint8_t)entry->checksum;
+    c->checksum_composite = entry->checksum_composite;
+    c->archived = is_archived(entry->storage_class);
+}
+
+static bool is_incremental(const struct plan_work *work, const struct backup_key *key)
+{
+    return work->incrementals && key->kind != KEY_SNAP &&
+           key->time_ms >= work->from_ms - PLAN_SPREAD_MS &&
+           key->time_ms <= work->to_ms + PLAN_SPREAD_MS;
+}
+
+static int consider(struct plan_work *work, const struct backup_key *key,
+                    const struct s3_entry *entry, struct err *e)
+{
+    uint32_t at = candidates_find(&work->candidates, key);
+    if (at != CANDIDATE_NONE) {
+        take_listed(work, at, key, entry);
+        return 0;
+    }
+    if (key->index_dir.size > 0 && key->time_ms <= work->to_ms) {
+        (void)find_dir(work, key); /* plan_index compares it with what the manifest names */
+    }
+    if (!is_incremental(work, key)) {
+        return 0;
+    }
+    const uint32_t dir = find_dir(work, key);
+    if (work_dir(work, dir)->left_out != NULL) {
+        if (key->time_ms >= work->from_ms && key->time_ms <= work->to_ms) {
+            skip(work, dir, entry->size);
+        }
+        return 0;
+    }
+    struct sstable_name name;
+    /* manifest.json and schema.cql belong to a snapshot (priam spec 11.1.6). */
+    if (!sstable_name_parse(key->file, &name) || is_unwanted(work, key->file)) {
+        return 0;
+    }
+    at = candidates_add(&work->candidates, key, entry->key);
+    work_candidate(work, at)->claim_named = UINT8_MAX; /* nobody named one */
+    take_listed(work, at, key, entry);
+    return plan_check_memory(work, e);
+}
+
+static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    const struct listing *listing = (const struct listing *)ctx;
+    struct plan_work *work = listing->work;
+    struct backup_key key;
+    const char *why;
+    if (!backup_key_parse(work->source->base, entry->key, &key, &why)) {
+        if (work->stray++ == 0) {
+            work->stray_first = arena_add(work->plan->strings, entry->key, strlen(entry->key));
+        }
+        return 0;
+    }
+    if (key.time_ms > listing->last_ms) {
+        return listing->ordered && key.time_ms >= ORDERED_FROM_MS ? 1 : 0;
+    }
+    return key.time_ms < listing->first_ms ? 0 : consider(work, &key, entry, e);
+}
+
+/* One listing of a v2 type between the times, from just below the first. */
+static int list_v2(struct plan_work *work, const char *type, int64_t first_ms, int64_t last_ms,
+                   struct err *e)
+{
+    if (first_ms > last_ms) {
+        return 0;
+    }
+    autofree char *prefix = xasprintf("%s%s/", work->choice->node->prefix, type);
+    autofree char *after = xasprintf("%s%lld", prefix, (long long)first_ms);
+    const bool ordered = first_ms >= ORDERED_FROM_MS;
+    struct listing listing = {
+        .work = work, .first_ms = first_ms, .last_ms = last_ms, .ordered = ordered};
+    const struct s3_list list = {.prefix = prefix, .start_after = ordered ? after : NULL};
+    return source_list(work->source, &list, on_listed, &listing, e);
+}
+
+static int collect_v2(struct plan_work *work, const struct manifest_span *span, struct err *e)
+{
+    int64_t first_ms = span->first_ms;
+    int64_t last_ms = span->last_ms;
+    if (work->incrementals) {
+        const int64_t window_first_ms = work->from_ms - PLAN_SPREAD_MS;
+        const int64_t window_last_ms = work->to_ms + PLAN_SPREAD_MS;
+        first_ms = window_first_ms < first_ms ? window_first_ms : first_ms;
+        last_ms = window_last_ms > last_ms ? window_last_ms : last_ms;
+    }
+    if (list_v2(work, "SST_V2", first_ms, last_ms, e) < 0) {
+        return -1;
+    }
+    if (!span->index && !work->incrementals) {
+        return 0;
+    }
+    return list_v2(work, "SECONDARY_INDEX_V2", first_ms, last_ms, e);
+}
+
+/* The minutes of a v1 node that may hold incrementals. */
+struct minutes {
+    size_t prefix_size;
+    int64_t first_ms, last_ms;
+    int64_t *items;
+    size_t count;
+};
+
+static int on_minute(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct minutes *minutes = (struct minutes *)ctx;
+    (void)e; /* nothing here fails */
+    int64_t ms;
+    const char *name = entry->key + minutes->prefix_size;
+    if (!entry->is_folder || strlen(name) != 13 || !parse_minute_ms(name, 12, &ms)) {
+        return 0; /* another dialect's, or no backup at all */
+    }
+    if (ms > minutes->last_ms) {
+        return 1; /* twelve digits sort as numbers do */
+    }
+    if (ms >= minutes->first_ms) {
+        minutes->items =
+            (int64_t *)xrealloc(minutes->items, minutes->count + 1, sizeof(*minutes->items));
+        minutes->items[minutes->count++] = ms;
+    }
+    return 0;
+}
+
+static int list_v1(struct plan_work *work, int64_t minute_ms, const char *type, struct err *e)
+{
+    char minute[TIME_TEXT_SIZE];
+    autofree char *prefix =
+        xasprintf("%s%s/%s/", work->choice->node->prefix, format_minute(minute_ms, minute), type);
+    struct listing listing = {.work = work, .first_ms = minute_ms, .last_ms = minute_ms};
+    const struct s3_list list = {.prefix = prefix};
+    return source_list(work->source, &list, on_listed, &listing, e);
+}
+
+static int list_minutes(struct plan_work *work, struct minutes *minutes, struct err *e)
+{
+    const char *prefix = work->choice->node->prefix;
+    char text[TIME_TEXT_SIZE];
+    autofree char *after = xasprintf("%s%s", prefix, format_minute(minutes->first_ms, text));
+    minutes->prefix_size = strlen(prefix);
+    const struct s3_list list = {.prefix = prefix, .start_after = after, .by_folder = true};
+    return source_list(work->source, &list, on_minute, minutes, e);
+}
+
+static int collect_v1(struct plan_work *work, const struct manifest_span *span, struct err *e)
+{
+    if (span->first_ms <= span->last_ms && list_v1(work, work->snapshot_ms, "SNAP", e) < 0) {
+        return -1;
+    }
+    if (!work->incrementals) {
+        return 0;
+    }
+    struct minutes minutes = {.first_ms = work->from_ms - PLAN_SPREAD_MS,
+                              .last_ms = work->to_ms + PLAN_SPREAD_MS};
+    int result = list_minutes(work, &minutes, e);
+    for (size_t i = 0; result == 0 && i < minutes.count; i++) {
+        result = list_v1(work, minutes.items[i], "SST", e);
+    }
+    free(minutes.items);
+    return result;
+}
+
+static void count_missing(struct plan_work *work)
+{
+    autobuf struct buf key = BUF_INIT(2048);
+    for (uint32_t i = 0; i < work->candidates.count; i++) {
+        const struct candidate *c = work_candidate(work, i);
+        if (c->from_manifest && c->etag == NULL) {
+            buf_clear(&key);
+            (void)buf_appendf(&key, "%s%s", c->key_folder, c->key_name); /* S3 keys fit */
+            plan_notes_missing(work->plan, buf_str(&key), "named by the manifest, not there");
+            work->node->missing++;
+        }
+    }
+}
+
+int plan_collect(struct plan_work *work, struct err *e)
+{
+    ASSERT(work->candidates.count == 0 && work->choice->manifests.count > 0);
+    struct manifest_span span = {.work = work, .first_ms = INT64_MAX, .last_ms = INT64_MIN};
+    if (read_manifest(work, &span, e) < 0) {
+        return -1;
+    }
+    const int result =
+        work->choice->node->v2 ? collect_v2(work, &span, e) : collect_v1(work, &span, e);
+    if (result == 0) {
+        count_missing(work);
+    }
+    return result;
+}

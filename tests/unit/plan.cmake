@@ -1,0 +1,1 @@
+unit_test(test_plan_fixtures LIBRARIES plan)
