@@ -16,14 +16,15 @@ struct source_ops {
                 struct err *e);
     void (*get)(struct source *source, struct s3_get *get);
     void (*cancel)(struct source *source);
-    struct s3_stats (*stats)(const struct source *source);
+    struct s3_stats (*stats)(struct source *source);
     void (*free)(struct source *source);
 };
 
 struct source {
     const struct source_ops *ops;
     char *name; /* "s3://bucket/base" or "/path": for messages and reports */
-    char *base; /* key prefix below which the backup lies, "" or "backup/"; ends in '/' if not empty */
+    char *base; /* key prefix below which the backup lies, "" or "backup/"; ends in '/' if not empty
+                 */
 };
 
 /* Opens config->source. ERR_CONFIG: malformed; ERR_NOT_FOUND: no such directory. No network yet. */
@@ -36,6 +37,6 @@ int source_list(struct source *source, const struct s3_list *list, s3_entry_fn *
 void source_get(struct source *source, struct s3_get *get);
 int source_get_wait(struct source *source, struct s3_get *get, struct err *e) MUST_CHECK;
 void source_cancel(struct source *source);
-struct s3_stats source_stats(const struct source *source);
+struct s3_stats source_stats(struct source *source);
 
 #endif

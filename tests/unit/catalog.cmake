@@ -1,3 +1,9 @@
 unit_test(test_backup_key LIBRARIES plan)
 unit_test(test_sstable_name LIBRARIES plan)
 unit_test(test_selection LIBRARIES plan)
+unit_test(test_fan_out LIBRARIES plan)
+unit_test(test_dir_tree LIBRARIES plan)
+unit_test(test_source_dir LIBRARIES plan)
+unit_test(test_source LIBRARIES plan
+          WRAP s3_client_new s3_client_free creds_new creds_free creds_region)
+unit_test(test_catalog LIBRARIES plan)

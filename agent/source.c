@@ -1,0 +1,203 @@
+#include "agent/source.h"
+
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/base/thread.h"
+#include "agent/source_dir.h"
+#include "agent/source_s3.h"
+
+static const char S3_SCHEME[] = "s3://";
+static const char FILE_SCHEME[] = "file://";
+
+/* Half of a key's 1024 bytes: what Priam puts below the base takes up to some 400. */
+enum { BASE_SIZE_MAX = 512 };
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool has_scheme(const char *text)
+{
+    const size_t size =
+        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+    return size > 0 && starts_with(text + size, "://");
+}
+
+static bool has_control_character(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int open_bucket(const struct config *config, struct source **ret, struct err *e)
+{
+    const char *url = config->source;
+    const char *rest = url + strlen(S3_SCHEME);
+    const size_t bucket_size = strcspn(rest, "/");
+    /* The union of what bucket names, old ones too, and access point aliases are made of. */
+    const size_t bucket_good =
+        strspn(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    if (bucket_size == 0 || bucket_size != bucket_good) {
+        (void)err_set(e, ERR_CONFIG, "source '%s': names no bucket", url);
+        return err_hint(e, "write it as s3://BUCKET/BASE");
+    }
+    const char *base = rest + bucket_size + (rest[bucket_size] == '/');
+    const size_t base_size = strlen(base);
+    if (base_size > BASE_SIZE_MAX || has_control_character(base)) {
+        return err_set(e, ERR_CONFIG, "source '%s': cannot be the base of a backup", url);
+    }
+    autofree char *bucket = xstrndup(rest, bucket_size);
+    struct source *source;
+    if (source_s3_open(config, bucket, &source, e) != 0) {
+        return -1;
+    }
+    /* One '/' is added or taken away, never more: a base with a slash too many is a base, too. */
+    const bool has_slash = base_size > 0 && base[base_size - 1] == '/';
+    source->base = xasprintf("%s%s", base, base_size == 0 || has_slash ? "" : "/");
+    source->name = base_size == 0 ? xasprintf("%s%s", S3_SCHEME, bucket)
+                                  : xasprintf("%s%s/%.*s", S3_SCHEME, bucket,
+                                              (int)(base_size - has_slash), base);
+    *ret = source;
+    return 0;
+}
+
+static int open_directory(const char *path, struct source **ret, struct err *e)
+{
+    struct source *source;
+    if (source_dir_open(path, &source, e) != 0) {
+        return -1;
+    }
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    source->name = xstrndup(path, size);
+    source->base = xstrdup("");
+    *ret = source;
+    return 0;
+}
+
+/* In place. False: a '%' without two hex digits, or a NUL. */
+static bool decode_percent(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        uint8_t byte;
+        if (strlen(from) < 3 || !parse_hex(from + 1, 2, &byte, 1) || byte == '\0') {
+            return false;
+        }
+        *to++ = (char)byte;
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static int open_file_url(const char *url, struct source **ret, struct err *e)
+{
+    const char *rest = url + strlen(FILE_SCHEME);
+    if (starts_with(rest, "localhost/")) {
+        rest += strlen("localhost");
+    }
+    autofree char *path = xstrdup(rest);
+    if (rest[0] != '/' || !decode_percent(path)) {
+        (void)err_set(e, ERR_CONFIG, "source '%s': is not a file URL of this machine", url);
+        return err_hint(e, "write it as file:///DIRECTORY, or give the directory itself");
+    }
+    return open_directory(path, ret, e);
+}
+
+int source_open(const struct config *config, struct source **ret, struct err *e)
+{
+    ASSERT(config->source != NULL && ret != NULL);
+    const char *text = config->source;
+    if (starts_with(text, S3_SCHEME)) {
+        return open_bucket(config, ret, e);
+    }
+    if (starts_with(text, FILE_SCHEME)) {
+        return open_file_url(text, ret, e);
+    }
+    if (has_scheme(text)) {
+        (void)err_set(e, ERR_CONFIG, "source '%s': is neither s3:// nor file://", text);
+        return err_hint(e, "write it as s3://BUCKET/BASE, or give a directory");
+    }
+    return open_directory(text, ret, e);
+}
+
+void source_free(struct source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    free(source->name);
+    free(source->base);
+    source->ops->free(source);
+}
+
+int source_list(struct source *source, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
+                struct err *e)
+{
+    return source->ops->list(source, list, fn, ctx, e);
+}
+
+void source_get(struct source *source, struct s3_get *get)
+{
+    source->ops->get(source, get);
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    bool done; /* under lock */
+};
+
+static void wake(struct s3_get *get)
+{
+    struct waiter *waiter = (struct waiter *)get->owner;
+    mutex_lock(&waiter->lock);
+    waiter->done = true;
+    /* Under the lock: the waiter may be gone right after it is let go. */
+    cond_signal(&waiter->woken);
+    mutex_unlock(&waiter->lock);
+}
+
+int source_get_wait(struct source *source, struct s3_get *get, struct err *e)
+{
+    struct waiter waiter = {.done = false};
+    mutex_init(&waiter.lock);
+    cond_init(&waiter.woken);
+    get->done = wake;
+    get->owner = &waiter;
+    source_get(source, get);
+    mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        cond_wait(&waiter.woken, &waiter.lock);
+    }
+    mutex_unlock(&waiter.lock);
+    cond_done(&waiter.woken);
+    mutex_done(&waiter.lock);
+    if (get->err.kind != ERR_NONE) {
+        *e = get->err;
+        return -1;
+    }
+    return 0;
+}
+
+void source_cancel(struct source *source)
+{
+    source->ops->cancel(source);
+}
+
+struct s3_stats source_stats(struct source *source)
+{
+    return source->ops->stats(source);
+}

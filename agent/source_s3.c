@@ -1,0 +1,89 @@
+#include "agent/source_s3.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+
+/* S3 sends the first byte within a few seconds even on a bad day; twenty without one more byte is a
+ * dead connection. */
+enum { STALL_MS = 20000 };
+
+struct source_s3 {
+    struct source face;  /* first, for the casts below */
+    struct creds *creds; /* NULL: requests are not signed */
+    struct s3_client *client;
+};
+
+static struct s3_client *client_of(struct source *source)
+{
+    return ((struct source_s3 *)source)->client;
+}
+
+static int list(struct source *source, const struct s3_list *what, s3_entry_fn *fn, void *ctx,
+                struct err *e)
+{
+    return s3_list(client_of(source), what, fn, ctx, e);
+}
+
+static void get(struct source *source, struct s3_get *what)
+{
+    s3_submit(client_of(source), what);
+}
+
+static void cancel(struct source *source)
+{
+    s3_client_cancel(client_of(source));
+}
+
+static struct s3_stats stats(struct source *source)
+{
+    return s3_client_stats(client_of(source));
+}
+
+static void free_all(struct source *source)
+{
+    struct source_s3 *s3 = (struct source_s3 *)source;
+    s3_client_free(s3->client); /* before what it borrows */
+    creds_free(s3->creds);
+    free(s3);
+}
+
+int source_s3_open(const struct config *config, const char *bucket, struct source **ret,
+                   struct err *e)
+{
+    static const struct source_ops OPS = {
+        .list = list, .get = get, .cancel = cancel, .stats = stats, .free = free_all};
+    ASSERT(config->net_threads > 0 && config->connections > 0);
+    struct source_s3 *s3 = xcalloc(1, sizeof(*s3));
+    s3->face.ops = &OPS;
+    autofree char *region = NULL;
+    if (!config->no_sign) {
+        s3->creds = creds_new(
+            &(struct creds_options){.profile = config->profile, .role_arn = config->role_arn});
+        region = config->region == NULL ? creds_region(s3->creds) : NULL;
+    }
+    const struct s3_options options = {
+        .bucket = bucket,
+        .region = config->region != NULL ? config->region : region,
+        .endpoint = config->endpoint,
+        .path_style = config->path_style,
+        .no_sign = config->no_sign,
+        .dualstack = config->dualstack,
+        .fips = config->fips,
+        .request_payer = config->request_payer,
+        .expected_bucket_owner = config->expected_bucket_owner,
+        .ca_file = config->ca_file,
+        .net_threads = config->net_threads,
+        .connections = config->connections,
+        .retry_for_ms = config->retry_for_ms,
+        .stall_ms = STALL_MS,
+        .bandwidth = config->bandwidth,
+        .creds = s3->creds,
+        .seed = clock_mono_ms() ^ (uint64_t)getpid() << 32, /* nodes must not retry in step */
+    };
+    if (s3_client_new(&options, &s3->client, e) != 0) {
+        free_all(&s3->face);
+        return -1;
+    }
+    *ret = &s3->face;
+    return 0;
+}

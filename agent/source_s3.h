@@ -1,0 +1,13 @@
+/* source_s3: a source that is an S3 bucket; see source.h. */
+#ifndef PENATES_SOURCE_S3_H
+#define PENATES_SOURCE_S3_H
+
+#include "agent/source.h"
+
+/* A client and its credentials for the bucket, from the AWS part of the config. May ask the
+ * instance metadata service for the region, but not S3. ERR_CONFIG. The caller sets name and base.
+ */
+int source_s3_open(const struct config *config, const char *bucket, struct source **ret,
+                   struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,211 @@
+#include "agent/source.h"
+
+#include "agent/base/mem.h"
+#include "tests/unit/tree.h"
+
+/* What the S3 client was made with; the client itself is none. */
+static struct {
+    bool fail;
+    char *bucket, *region;
+    bool has_creds;
+    unsigned clients, creds;
+} seen;
+
+int __wrap_s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e);
+void __wrap_s3_client_free(struct s3_client *client);
+struct creds *__wrap_creds_new(const struct creds_options *options);
+void __wrap_creds_free(struct creds *creds);
+char *__wrap_creds_region(struct creds *creds);
+
+int __wrap_s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e)
+{
+    if (seen.fail) {
+        return err_set(e, ERR_CONFIG, "endpoint: told to fail");
+    }
+    free(seen.bucket);
+    free(seen.region);
+    seen.bucket = xstrdup(options->bucket);
+    seen.region = xstrdup(options->region == NULL ? "(none)" : options->region);
+    seen.has_creds = options->creds != NULL;
+    assert_true(options->stall_ms > 0);
+    assert_int_equal(options->no_sign, options->creds == NULL);
+    seen.clients++;
+    *ret = (struct s3_client *)&seen;
+    return 0;
+}
+
+void __wrap_s3_client_free(struct s3_client *client)
+{
+    seen.clients -= client != NULL;
+}
+
+struct creds *__wrap_creds_new(const struct creds_options *options)
+{
+    assert_string_equal(options->profile, "dr");
+    seen.creds++;
+    return (struct creds *)&seen;
+}
+
+void __wrap_creds_free(struct creds *creds)
+{
+    seen.creds -= creds != NULL;
+}
+
+char *__wrap_creds_region(struct creds *creds)
+{
+    assert_non_null(creds);
+    return xstrdup("eu-west-1");
+}
+
+static struct config config_for(const char *source)
+{
+    return (struct config){.source = source, .profile = "dr", .net_threads = 1, .connections = 4};
+}
+
+static void test_bucket(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bucket, *name, *base;
+    } CASES[] = {
+        {"s3://b", "b", "s3://b", ""},
+        {"s3://b/", "b", "s3://b", ""},
+        {"s3://my-bucket.old_1/backup", "my-bucket.old_1", "s3://my-bucket.old_1/backup",
+         "backup/"},
+        {"s3://b/backup/", "b", "s3://b/backup", "backup/"},
+        {"s3://b/a/b c/%41", "b", "s3://b/a/b c/%41", "a/b c/%41/"},
+        {"s3://b//backup//", "b", "s3://b//backup/", "/backup//"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const struct config config = config_for(CASES[i].text);
+        struct source *source = NULL;
+        struct err e = ERR_INIT;
+        assert_int_equal(source_open(&config, &source, &e), 0);
+        assert_string_equal(seen.bucket, CASES[i].bucket);
+        assert_string_equal(source->name, CASES[i].name);
+        assert_string_equal(source->base, CASES[i].base);
+        source_free(source);
+        assert_int_equal(seen.clients, 0);
+        assert_int_equal(seen.creds, 0);
+    }
+}
+
+static void test_region_and_credentials(void **state)
+{
+    (void)state;
+    struct config config = config_for("s3://b");
+    struct source *source = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(source_open(&config, &source, &e), 0);
+    assert_string_equal(seen.region, "eu-west-1");
+    assert_true(seen.has_creds);
+    source_free(source);
+    config.region = "us-east-2";
+    assert_int_equal(source_open(&config, &source, &e), 0);
+    assert_string_equal(seen.region, "us-east-2");
+    source_free(source);
+    config.region = NULL;
+    config.no_sign = true;
+    assert_int_equal(source_open(&config, &source, &e), 0);
+    assert_string_equal(seen.region, "(none)");
+    assert_false(seen.has_creds);
+    source_free(source);
+    config.no_sign = false;
+    seen.fail = true;
+    source = NULL;
+    assert_int_equal(source_open(&config, &source, &e), -1);
+    assert_null(source);
+    assert_int_equal(seen.creds, 0);
+    seen.fail = false;
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum err_kind kind;
+    } CASES[] = {
+        {"s3://", ERR_CONFIG},
+        {"s3:///backup", ERR_CONFIG},
+        {"s3://b?x/backup", ERR_CONFIG},
+        {"s3://b@host/backup", ERR_CONFIG},
+        {"s3://b/a\nb", ERR_CONFIG},
+        {"s3://b/a\x7f", ERR_CONFIG},
+        {"gs://b/backup", ERR_CONFIG},
+        {"https://b.s3.amazonaws.com/backup", ERR_CONFIG},
+        {"file://host/backup", ERR_CONFIG},
+        {"file://relative", ERR_CONFIG},
+        {"file:///a%2", ERR_CONFIG},
+        {"file:///a%zz", ERR_CONFIG},
+        {"file:///a%00b", ERR_CONFIG},
+        {"/nonexistent/directory", ERR_NOT_FOUND},
+        {"file:///nonexistent/directory", ERR_NOT_FOUND},
+        {"/dev/null", ERR_CONFIG},
+        {"", ERR_NOT_FOUND},
+    };
+    char longest[600] = "s3://b/";
+    memset(longest + 7, 'a', sizeof(longest) - 8);
+    longest[sizeof(longest) - 1] = '\0';
+    for (size_t i = 0; i <= ARRAY_SIZE(CASES); i++) {
+        const bool last = i == ARRAY_SIZE(CASES);
+        const struct config config = config_for(last ? longest : CASES[i].text);
+        struct source *source = NULL;
+        struct err e = ERR_INIT;
+        assert_int_equal(source_open(&config, &source, &e), -1);
+        assert_int_equal(e.kind, last ? ERR_CONFIG : CASES[i].kind);
+        assert_null(source);
+    }
+}
+
+static void test_directory(void **state)
+{
+    (void)state;
+    const struct tree tree = tree_new();
+    tree_file(&tree, "a b%/f", "x");
+    autofree char *plain = xasprintf("%s/a b%%", tree.root);
+    autofree char *slashes = xasprintf("%s/a b%%///", tree.root);
+    autofree char *url = xasprintf("file://%s/a%%20b%%25", tree.root);
+    autofree char *local = xasprintf("file://localhost%s/a b%%25", tree.root);
+    const char *const texts[] = {plain, slashes, url, local};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        const struct config config = config_for(texts[i]);
+        struct source *source = NULL;
+        struct err e = ERR_INIT;
+        assert_int_equal(source_open(&config, &source, &e), 0);
+        assert_string_equal(source->name, plain);
+        assert_string_equal(source->base, "");
+        char into[2] = "";
+        struct s3_get get = {.key = "f", .size = 1, .into = (uint8_t *)into};
+        assert_int_equal(source_get_wait(source, &get, &e), 0);
+        assert_string_equal(into, "x");
+        source_free(source);
+    }
+    const struct config config = config_for("/");
+    struct source *source = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(source_open(&config, &source, &e), 0);
+    assert_string_equal(source->name, "/");
+    source_free(source);
+    source_free(NULL);
+    tree_free(&tree);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    free(seen.bucket);
+    free(seen.region);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bucket),
+        cmocka_unit_test(test_region_and_credentials),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, forget);
+}
