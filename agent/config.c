@@ -6,6 +6,7 @@
 #include "agent/base/clock.h"
 #include "agent/config_own.h"
 #include "agent/config_values.h"
+#include "agent/plan_json.h"
 
 #define DEFAULT_FILE "/etc/penates/penates.conf"
 
@@ -89,17 +90,20 @@ static int settle_range(struct option_bag *bag, struct err *e)
     return 0;
 }
 
-/* A saved plan carries its own selection: saying another one beside it could only contradict. */
-static int settle_plan(struct option_bag *bag, struct err *e)
+/*
+ * A saved plan carries its own selection: a flag beside it could only contradict, and what weaker
+ * sources say is not meant for it.
+ */
+static int read_plan(struct config *config, struct option_bag *bag, struct err *e)
 {
-    if (option_bag_last(bag, OPTION_PLAN) == NULL) {
+    const struct option_value *plan = option_bag_last(bag, OPTION_PLAN);
+    if (plan == NULL) {
         return 0;
     }
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const enum option_id id = (enum option_id)i;
-        const bool pinned = options_info(id)->group == GROUP_SELECTION || id == OPTION_LAYOUT;
         const struct option_value *value = option_bag_last(bag, id);
-        if (!pinned || value == NULL) {
+        if (value == NULL || !options_is_planned(id)) {
             continue;
         }
         if (bag->values[id].rank == RANK_FLAG) {
@@ -108,7 +112,7 @@ static int settle_plan(struct option_bag *bag, struct err *e)
         }
         option_bag_drop(bag, id);
     }
-    return 0;
+    return plan_json_load(bag, plan->text, &config->plan_id, e);
 }
 
 static int take_values(struct config *config, const struct option_bag *bag, struct err *e)
@@ -197,13 +201,13 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
         take_words(config, bag);
         return 0;
     }
-    if (read_weaker(bag, e) != 0 || settle_range(bag, e) != 0) {
+    if (read_weaker(bag, e) != 0) {
         return -1;
     }
-    if (config->command == COMMAND_RESTORE && settle_plan(bag, e) != 0) {
+    if (config->command == COMMAND_RESTORE && read_plan(config, bag, e) != 0) {
         return -1;
     }
-    if (take_values(config, bag, e) != 0) {
+    if (settle_range(bag, e) != 0 || take_values(config, bag, e) != 0) {
         return -1;
     }
     take_words(config, bag);

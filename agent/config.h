@@ -47,6 +47,7 @@ struct config {
     mode_t mode, dir_mode;      /* 0640 and 0750 unless told */
     struct name_list replace;   /* --replace KS.TABLE */
     const char *plan_in;        /* restore --plan FILE */
+    const char *plan_id;        /* the id of that plan; NULL: none was given */
     const char *plan_out;       /* plan --out FILE */
     const char *decode_out;     /* decode -o; NULL or "-": stdout */
     bool decode_raw;            /* decode --raw: no magic means one raw Snappy block */

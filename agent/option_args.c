@@ -119,7 +119,7 @@ static int check_taken(const struct option_bag *bag, enum command command, struc
 int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum command *ret_command,
                          struct err *e)
 {
-    ASSERT(argc > 0 && bag->word_count == 0);
+    ASSERT(bag->word_count == 0);
     struct args args = {.argc = argc, .at = 1, .argv = argv};
     while (args.at < args.argc) {
         if (take_next(&args, bag, e) != 0) {

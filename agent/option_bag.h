@@ -1,7 +1,7 @@
 /*
  * option_bag: what was said for each option, and by whom, before anybody looks at what it means.
  *
- *     argv ─▶ PENATES_* ─▶ configuration file ─▶ Priam's properties
+ *     argv ─▶ saved plan ─▶ PENATES_* ─▶ configuration file ─▶ Priam's properties
  *
  * The sources are read in this order, the strongest first, so a source adds only what no earlier
  * one said. A list option's values all come from one source. One thread.
@@ -14,7 +14,7 @@
 #include "agent/options.h"
 
 /* Strongest first. */
-enum option_rank { RANK_FLAG, RANK_ENVIRONMENT, RANK_FILE, RANK_PRIAM };
+enum option_rank { RANK_FLAG, RANK_PLAN, RANK_ENVIRONMENT, RANK_FILE, RANK_PRIAM };
 
 struct option_value {
     const char *text; /* "true" or "false" for a flag */
@@ -34,7 +34,7 @@ struct option_bag {
     struct option_values values[OPTION_COUNT];
     const char *words[OPTION_WORDS_MAX]; /* the command's arguments beside options */
     unsigned word_count;
-    const char *source;    /* SOURCE as Priam's properties give it, NULL: they do not */
+    const char *source;    /* SOURCE as a saved plan or Priam's properties say, NULL: they do not */
     struct arena *strings; /* where texts and origins live; borrowed */
 };
 

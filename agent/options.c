@@ -183,6 +183,11 @@ bool options_takes(enum option_id id, enum command command)
     return (options_info(id)->commands & (1u << command)) != 0;
 }
 
+bool options_is_planned(enum option_id id)
+{
+    return options_info(id)->group == GROUP_SELECTION || id == OPTION_LAYOUT;
+}
+
 enum option_id options_find(const char *name, size_t size)
 {
     unsigned i = 0;

@@ -100,6 +100,9 @@ const char *options_group_title(enum option_group group);
 
 bool options_takes(enum option_id id, enum command command);
 
+/* True for what a saved plan pins: the selection and the layout. */
+bool options_is_planned(enum option_id id);
+
 /* By whole name, without dashes; OPTION_COUNT: none. */
 enum option_id options_find(const char *name, size_t size);
 enum option_id options_find_letter(char letter);

@@ -58,6 +58,13 @@ static void offer(struct option_bag *bag, const char *path, enum option_id id,
     }
 }
 
+static void offer_source(struct option_bag *bag, const char *source)
+{
+    if (bag->source == NULL) {
+        bag->source = arena_add(bag->strings, source, strlen(source));
+    }
+}
+
 /*
  * priam.restore.prefix is "bucket/base/region/cluster" for v1 and "bucket/base/HASH_cluster" for v2
  * (priam spec 4.7). Priam ignores what follows a v1 prefix, and so do we.
@@ -83,7 +90,7 @@ static int take_prefix(struct option_bag *bag, const char *path, const char *pre
     }
     autofree char *source =
         xasprintf("s3://%.*s/%.*s", (int)sizes[0], parts[0], (int)sizes[1], parts[1]);
-    bag->source = arena_add(bag->strings, source, strlen(source));
+    offer_source(bag, source);
     const char *cluster = count == 3 ? underscore + 1 : parts[3];
     const size_t cluster_size = count == 3 ? sizes[2] - (size_t)(cluster - parts[2]) : sizes[3];
     autofree char *cluster_text = xstrndup(cluster, cluster_size);
@@ -107,7 +114,7 @@ static int take_values(struct option_bag *bag, const char *path, const struct pr
         if (values[PRIAM_BUCKET] != NULL) {
             const char *base = values[PRIAM_BASE_DIR] == NULL ? "backup" : values[PRIAM_BASE_DIR];
             autofree char *source = xasprintf("s3://%s/%s", values[PRIAM_BUCKET], base);
-            bag->source = arena_add(bag->strings, source, strlen(source));
+            offer_source(bag, source);
         }
         offer(bag, path, OPTION_CLUSTER, PRIAM_CLUSTER, values[PRIAM_CLUSTER]);
     }

@@ -1,0 +1,47 @@
+/* penates: arguments in, exit code out. */
+#include "agent/commands.h"
+#include "agent/decode.h"
+#include "agent/signals.h"
+
+static int run(const struct config *config, struct err *e)
+{
+    switch (config->command) {
+    case COMMAND_LIST:
+        return list_run(config, e);
+    case COMMAND_PLAN:
+        return plan_run(config, e);
+    case COMMAND_RESTORE:
+        return restore_run(config, e);
+    case COMMAND_VERIFY:
+        return verify_run(config, e);
+    case COMMAND_DECODE:
+        return decode_run(config, e);
+    case COMMAND_STATUS:
+        return status_run(config, e);
+    case COMMAND_POLICY:
+        return policy_run(config, e);
+    case COMMAND_HELP:
+        return help_run(config, e);
+    case COMMAND_VERSION:
+        return version_run(config, e);
+    }
+    err_bug(__FILE__, __LINE__, "the command is one of its enum");
+}
+
+int main(int argc, char **argv)
+{
+    struct config *config = NULL;
+    struct err e = ERR_INIT;
+    signals_install();
+    int result = config_load(argc, argv, &config, &e);
+    if (result == 0) {
+        log_set_level(config->log_level);
+        result = run(config, &e);
+    }
+    config_free(config);
+    ASSERT((result == 0) == (e.kind == ERR_NONE));
+    if (result != 0) {
+        log_error("%s; %s", e.text, err_next_step(&e));
+    }
+    return err_exit_code(e.kind);
+}

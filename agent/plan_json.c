@@ -1,0 +1,140 @@
+#include "agent/plan_json.h"
+
+#include "agent/base/mem.h"
+#include "agent/plan_print.h"
+#include "agent/selection_json.h"
+
+void plan_json_nodes(struct json *json, const struct plan *plan)
+{
+    json_open_array(json, "nodes");
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        json_open_object(json, NULL);
+        json_string(json, "cluster", node->cluster);
+        json_string(json, "region", node->region[0] == '\0' ? NULL : node->region);
+        json_string(json, "token", node->token);
+        json_string(json, "kind", node->v2 ? "v2" : "v1");
+        json_string(json, "manifest", node->manifest_key);
+        json_string(json, "manifest_etag", node->manifest_etag);
+        json_time(json, "snapshot", node->snapshot_ms);
+        json_time(json, "newest", node->newest_ms);
+        json_time(json, "until", node->until_ms);
+        json_u64(json, "missing", node->missing);
+        json_close(json);
+    }
+    json_close(json);
+}
+
+void plan_json_tables(struct json *json, const struct plan *plan)
+{
+    json_open_array(json, "tables");
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        const struct plan_table *table = &plan->tables[i];
+        json_open_object(json, NULL);
+        json_string(json, "token", plan->nodes[table->node].token);
+        json_string(json, "keyspace", table->keyspace);
+        json_string(json, "table", table->table);
+        json_string(json, "folder", table->target_folder);
+        json_bool(json, "replace", table->replace);
+        json_u64(json, "files", table->files);
+        json_u64(json, "stored_bytes", table->stored_bytes);
+        json_u64(json, "plain_bytes", table->plain_bytes);
+        json_close(json);
+    }
+    json_close(json);
+}
+
+static void put_notes(struct json *json, const char *name, const struct plan_note *notes,
+                      uint32_t count)
+{
+    json_open_array(json, name);
+    for (uint32_t i = 0; i < count; i++) {
+        json_open_object(json, NULL);
+        json_string(json, "subject", notes[i].subject);
+        json_string(json, "why", notes[i].why);
+        json_u64(json, "files", notes[i].files);
+        json_u64(json, "bytes", notes[i].bytes);
+        json_close(json);
+    }
+    json_close(json);
+}
+
+void plan_json_notes(struct json *json, const struct plan *plan)
+{
+    put_notes(json, "skipped", plan->skipped, plan->skipped_count);
+    json_u64(json, "missing_total", plan->missing_total);
+    put_notes(json, "missing", plan->missing, plan->missing_count);
+    put_notes(json, "warnings", plan->warnings, plan->warning_count);
+}
+
+static void put_files(struct json *json, const struct plan *plan)
+{
+    autobuf struct buf text = BUF_INIT(PLAN_PATH_SIZE_MAX);
+    json_open_array(json, "files");
+    for (uint32_t i = 0; i < plan->file_count; i++) {
+        const struct plan_file *file = &plan->files[i];
+        json_open_object(json, NULL);
+        plan_file_key(file, &text);
+        json_string(json, "key", buf_str(&text));
+        plan_file_target(file, &text);
+        json_string(json, "target", buf_str(&text));
+        json_string(json, "etag", file->etag);
+        json_u64(json, "size", file->size);
+        if (file->plain_size == PLAN_SIZE_UNKNOWN) {
+            json_null(json, "plain_size");
+        } else {
+            json_u64(json, "plain_size", file->plain_size);
+        }
+        json_bool(json, "incremental", file->incremental);
+        json_close(json);
+    }
+    json_close(json);
+}
+
+static void put_space(struct json *json, const struct config *config)
+{
+    json_open_array(json, "targets");
+    for (unsigned i = 0; i < config->target_count; i++) {
+        uint64_t free_bytes;
+        json_open_object(json, NULL);
+        json_string(json, "directory", config->targets[i]);
+        if (plan_free_space(config->targets[i], &free_bytes)) {
+            json_u64(json, "free_bytes", free_bytes);
+        } else {
+            json_null(json, "free_bytes");
+        }
+        json_close(json);
+    }
+    json_close(json);
+}
+
+void plan_json_write(const struct config *config, const char *source_name, const struct plan *plan,
+                     FILE *file)
+{
+    ASSERT(plan->node_count > 0);
+    autofree const char **tokens = NULL;
+    const struct selection pinned = selection_pinned(&config->selection, plan, &tokens);
+    struct json json = JSON_INIT(file, true);
+    json_open_object(&json, NULL);
+    json_string(&json, "format", "penates-plan");
+    json_u64(&json, "version", 1);
+    json_string(&json, "id", plan->id);
+    json_string(&json, "source", source_name);
+    selection_json(&json, "selection", &pinned, config->layout);
+    plan_json_nodes(&json, plan);
+    json_open_object(&json, "totals");
+    json_u64(&json, "files", plan->file_count);
+    json_u64(&json, "sstables", plan->sstable_count);
+    json_u64(&json, "stored_bytes", plan->stored_bytes);
+    json_u64(&json, "plain_bytes", plan->plain_bytes);
+    json_bool(&json, "plain_bytes_exact", plan->plain_bytes_exact);
+    json_u64(&json, "list_requests", plan->list_requests);
+    json_u64(&json, "get_requests", plan_get_requests(plan, config->part_size));
+    json_close(&json);
+    put_space(&json, config);
+    plan_json_tables(&json, plan);
+    plan_json_notes(&json, plan);
+    put_files(&json, plan);
+    json_close(&json);
+    json_end(&json);
+}

@@ -1,0 +1,147 @@
+#include "agent/plan_print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/text_table.h"
+
+uint64_t plan_get_requests(const struct plan *plan, uint64_t part_size)
+{
+    ASSERT(part_size > 0);
+    uint64_t requests = 0;
+    for (uint32_t i = 0; i < plan->file_count; i++) {
+        const uint64_t size = plan->files[i].size;
+        requests += size == 0 ? 1 : (size - 1) / part_size + 1;
+    }
+    return requests;
+}
+
+bool plan_free_space(const char *directory, uint64_t *ret_bytes)
+{
+    autofree char *path = xstrdup(directory);
+    struct statvfs st;
+    while (statvfs(path, &st) != 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != ENOENT || strcmp(path, ".") == 0 || strcmp(path, "/") == 0) {
+            return false;
+        }
+        if (slash == NULL) {
+            (void)snprintf(path, strlen(path) + 1, "."); /* a name holds one character at least */
+        } else {
+            slash[slash == path ? 1 : 0] = '\0';
+        }
+    }
+    *ret_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+    return true;
+}
+
+static void print_nodes(const struct plan *plan, FILE *file)
+{
+    static const struct text_column COLUMNS[] = {
+        {"CLUSTER", false},  {"TOKEN", false},  {"KIND", false},
+        {"SNAPSHOT", false}, {"NEWEST", false}, {"MISSING", true},
+    };
+    char text[TIME_TEXT_SIZE];
+    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        autofree char *kind = xasprintf("%s%s%s", node->v2 ? "v2" : "v1",
+                                        node->region[0] == '\0' ? "" : ":", node->region);
+        text_table_add(table, node->cluster);
+        text_table_add(table, node->token);
+        text_table_add(table, kind);
+        text_table_add(table, format_time(node->snapshot_ms, text));
+        text_table_add(table, format_time(node->newest_ms, text));
+        text_table_add_u64(table, node->missing);
+    }
+    text_table_print(table, "", file);
+    text_table_free(table);
+}
+
+static void print_tables(const struct plan *plan, FILE *file)
+{
+    static const struct text_column COLUMNS[] = {
+        {"TABLE", false}, {"FILES", true}, {"TO FETCH", true}, {"ON DISK", true}, {"AS", false},
+    };
+    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        const struct plan_table *row = &plan->tables[i];
+        autofree char *name = xasprintf("%s.%s", row->keyspace, row->table);
+        autofree char *place =
+            xasprintf("%s%s", row->target_folder, row->replace ? " (replaced)" : "");
+        text_table_add(table, name);
+        text_table_add_u64(table, row->files);
+        text_table_add_bytes(table, row->stored_bytes);
+        text_table_add_bytes(table, row->plain_bytes);
+        text_table_add(table, place);
+    }
+    text_table_add(table, "total");
+    text_table_add_u64(table, plan->file_count);
+    text_table_add_bytes(table, plan->stored_bytes);
+    text_table_add_bytes(table, plan->plain_bytes);
+    text_table_add(table, plan->plain_bytes_exact ? "" : "on disk: at least");
+    text_table_print(table, "", file);
+    text_table_free(table);
+}
+
+static void print_notes(const char *title, const struct plan_note *notes, uint32_t count,
+                        uint64_t total, FILE *file)
+{
+    static const struct text_column COLUMNS[] = {
+        {"WHAT", false}, {"FILES", true}, {"BYTES", true}, {"WHY", false}};
+    if (total == 0) {
+        return;
+    }
+    (void)fprintf(file, "\n%s:\n", title);
+    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+    for (uint32_t i = 0; i < count; i++) {
+        text_table_add(table, notes[i].subject);
+        text_table_add_u64(table, notes[i].files);
+        text_table_add_bytes(table, notes[i].bytes);
+        text_table_add(table, notes[i].why);
+    }
+    text_table_print(table, "  ", file);
+    text_table_free(table);
+    if (total > count) {
+        (void)fprintf(file, "  and %" PRIu64 " more\n", total - count);
+    }
+}
+
+static void print_space(const struct config *config, const struct plan *plan, FILE *file)
+{
+    char text[BYTES_TEXT_SIZE], need[BYTES_TEXT_SIZE];
+    if (config->target_count == 0) {
+        return;
+    }
+    (void)fprintf(file, "\nroom needed: %s%s\n", plan->plain_bytes_exact ? "" : "at least ",
+                  format_bytes(plan->plain_bytes, need));
+    for (unsigned i = 0; i < config->target_count; i++) {
+        uint64_t free_bytes;
+        const bool known = plan_free_space(config->targets[i], &free_bytes);
+        (void)fprintf(file, "room in %s: %s\n", config->targets[i],
+                      known ? format_bytes(free_bytes, text) : "cannot be told");
+    }
+}
+
+void plan_print(const struct config *config, const char *source_name, const struct plan *plan,
+                FILE *file)
+{
+    char text[TIME_TEXT_SIZE];
+    (void)fprintf(file, "source: %s\nplan: %s\n", source_name, plan->id);
+    if (plan->node_count > 0) {
+        (void)fprintf(file, "until: %s\n\n", format_time(plan->nodes[0].until_ms, text));
+    }
+    print_nodes(plan, file);
+    (void)fputc('\n', file);
+    print_tables(plan, file);
+    print_notes("left out", plan->skipped, plan->skipped_count, plan->skipped_count, file);
+    print_notes("missing", plan->missing, plan->missing_count, plan->missing_total, file);
+    print_notes("warnings", plan->warnings, plan->warning_count, plan->warning_count, file);
+    print_space(config, plan, file);
+    (void)fprintf(file, "\nrequests: %" PRIu64 " to list, %" PRIu64 " to fetch\n",
+                  plan->list_requests, plan_get_requests(plan, config->part_size));
+}

@@ -1,0 +1,177 @@
+#include "agent/policy.h"
+
+#include <string.h>
+
+#include "agent/backup_key.h"
+#include "agent/base/mem.h"
+#include "agent/commands.h"
+#include "agent/json_write.h"
+#include "agent/out_file.h"
+
+enum { PATTERNS_MAX = 3 };
+
+/* Key patterns that a restore lists and gets. */
+struct policy {
+    char *bucket;
+    char *base; /* escaped, ends in '/' unless empty */
+    char *patterns[PATTERNS_MAX];
+    unsigned count;
+    bool lists_base; /* the regions have to be found first */
+};
+
+static void policy_done(struct policy *policy)
+{
+    for (unsigned i = 0; i < policy->count; i++) {
+        free(policy->patterns[i]);
+    }
+    free(policy->base);
+    free(policy->bucket);
+}
+
+/* '*', '?' and '$' mean something in a policy; "${*}" is the star itself. */
+static char *escape(const char *text, size_t size)
+{
+    char *escaped = (char *)xcalloc(size * 4 + 1, 1);
+    size_t used = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (strchr("*?$", text[i]) != NULL) {
+            escaped[used++] = '$';
+            escaped[used++] = '{';
+            escaped[used++] = text[i];
+            escaped[used++] = '}';
+        } else {
+            escaped[used++] = text[i];
+        }
+    }
+    return escaped;
+}
+
+static int read_source(struct policy *policy, const char *source, struct err *e)
+{
+    static const char SCHEME[] = "s3://";
+    if (strncmp(source, SCHEME, strlen(SCHEME)) != 0 ||
+        strcspn(source + strlen(SCHEME), "/") == 0) {
+        err_set(e, ERR_CONFIG, "%s: is not in a bucket", source);
+        return err_hint(e, "give s3://BUCKET/BASE; a directory needs no policy");
+    }
+    const char *bucket = source + strlen(SCHEME);
+    const size_t bucket_size = strcspn(bucket, "/");
+    const char *base = bucket + bucket_size + (bucket[bucket_size] == '/' ? 1 : 0);
+    size_t base_size = strlen(base);
+    base_size -= base_size > 0 && base[base_size - 1] == '/' ? 1 : 0;
+    autofree char *escaped = escape(base, base_size);
+    policy->bucket = xstrndup(bucket, bucket_size);
+    policy->base = xasprintf("%s%s", escaped, base_size == 0 ? "" : "/");
+    return 0;
+}
+
+/* Where the catalog looks for this selection (see catalog.h), and nowhere else. */
+static void choose_patterns(struct policy *policy, const struct selection *selection)
+{
+    const char *name = selection->cluster;
+    if (name == NULL) {
+        policy->patterns[policy->count++] = xasprintf("%s*", policy->base);
+        return;
+    }
+    autofree char *cluster = escape(name, strlen(name));
+    if (selection->format != DIALECT_V1) {
+        policy->patterns[policy->count++] = xasprintf(
+            "%s%d_%s/*", policy->base, backup_key_cluster_hash(name, strlen(name)), cluster);
+    }
+    if (selection->format != DIALECT_V2) {
+        const char *region = selection->source_region;
+        autofree char *escaped = region == NULL ? xstrdup("*") : escape(region, strlen(region));
+        policy->patterns[policy->count++] = xasprintf("%s%s/%s/*", policy->base, escaped, cluster);
+        policy->lists_base = region == NULL;
+    }
+    ASSERT(policy->count > 0 && policy->count <= PATTERNS_MAX);
+}
+
+static const char *partition(const struct config *config)
+{
+    const char *region = config->region != NULL ? config->region : getenv("AWS_REGION");
+    if (region != NULL && strncmp(region, "cn-", 3) == 0) {
+        return "aws-cn";
+    }
+    return region != NULL && strncmp(region, "us-gov-", 7) == 0 ? "aws-us-gov" : "aws";
+}
+
+static void put_list(struct json *json, const struct policy *policy, const char *bucket_arn)
+{
+    json_open_object(json, NULL);
+    json_string(json, "Sid", "ListTheBackup");
+    json_string(json, "Effect", "Allow");
+    json_string(json, "Action", "s3:ListBucket");
+    json_string(json, "Resource", bucket_arn);
+    json_open_object(json, "Condition");
+    json_open_object(json, "StringLike");
+    json_open_array(json, "s3:prefix");
+    if (policy->lists_base) {
+        json_string(json, NULL, policy->base);
+    }
+    for (unsigned i = 0; i < policy->count; i++) {
+        json_string(json, NULL, policy->patterns[i]);
+    }
+    json_close(json);
+    json_close(json);
+    json_close(json);
+    json_close(json);
+}
+
+static void put_get(struct json *json, const struct policy *policy, const char *bucket_arn)
+{
+    json_open_object(json, NULL);
+    json_string(json, "Sid", "ReadTheBackup");
+    json_string(json, "Effect", "Allow");
+    json_string(json, "Action", "s3:GetObject");
+    json_open_array(json, "Resource");
+    for (unsigned i = 0; i < policy->count; i++) {
+        autofree char *arn = xasprintf("%s/%s", bucket_arn, policy->patterns[i]);
+        json_string(json, NULL, arn);
+    }
+    json_close(json);
+    json_close(json);
+}
+
+int policy_make(const struct config *config, char **ret, struct err *e)
+{
+    ASSERT(config->source != NULL);
+    struct policy policy __attribute__((cleanup(policy_done))) = {0};
+    if (read_source(&policy, config->source, e) != 0) {
+        return -1;
+    }
+    choose_patterns(&policy, &config->selection);
+    autofree char *bucket_arn = xasprintf("arn:%s:s3:::%s", partition(config), policy.bucket);
+    size_t size;
+    FILE *file = open_memstream(ret, &size);
+    ASSERT(file != NULL);
+    struct json json = JSON_INIT(file, true);
+    json_open_object(&json, NULL);
+    json_string(&json, "Version", "2012-10-17");
+    json_open_array(&json, "Statement");
+    put_list(&json, &policy, bucket_arn);
+    put_get(&json, &policy, bucket_arn);
+    json_close(&json);
+    json_close(&json);
+    json_end(&json);
+    const int failed = fclose(file);
+    ASSERT(failed == 0); /* memory only */
+    return 0;
+}
+
+int policy_run(const struct config *config, struct err *e)
+{
+    autofree char *text = NULL;
+    if (policy_make(config, &text, e) != 0) {
+        return -1;
+    }
+    (void)fputs(text, stdout); /* the flush tells */
+    if (config->selection.cluster == NULL) {
+        log_info("it covers every cluster below the base; --cluster NAME narrows it");
+    } else if (config->selection.source_region == NULL && config->selection.format != DIALECT_V2) {
+        log_info(
+            "it covers every region of a v1 backup; --source-region or --format v2 narrows it");
+    }
+    log_info("if the objects are encrypted with a KMS key, allow kms:Decrypt on that key, too");
+    return out_file_flush_stdout(e);
+}

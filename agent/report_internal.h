@@ -1,0 +1,39 @@
+/* report_internal: the report's fields, for the files that tell it. */
+#ifndef PENATES_REPORT_INTERNAL_H
+#define PENATES_REPORT_INTERNAL_H
+
+#include "agent/report.h"
+
+/* How far a file got. */
+enum report_state {
+    REPORT_FILE_OPEN,    /* not finished */
+    REPORT_FILE_DONE,    /* by this run */
+    REPORT_FILE_EARLIER, /* by an earlier one */
+};
+
+struct report {
+    /* set once */
+    const struct config *config;
+    char *source_name;
+    int64_t started_ms; /* wall clock */
+    uint64_t start_ms;  /* monotonic */
+
+    /* set once there is a plan; one entry a file */
+    const struct plan *plan;
+    const uint8_t *take;
+    uint8_t *states, *checks;
+    uint64_t *plain;
+
+    /* set at the end */
+    enum report_outcome outcome;
+    uint64_t duration_ms;
+    struct s3_stats stats;
+    struct err failure;
+};
+
+/* "s3-checksum", ... of bit 1 << index. */
+const char *report_check_name(unsigned index);
+/* What it means, for the eyes. */
+const char *report_check_text(unsigned index);
+
+#endif

@@ -1,0 +1,102 @@
+/* report_text: the report for the eyes; see report.h. */
+#include "agent/report.h"
+
+#include <inttypes.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/report_internal.h"
+
+static void log_nodes(const struct plan *plan)
+{
+    char snapshot[TIME_TEXT_SIZE], newest[TIME_TEXT_SIZE];
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        log_info("node %s of %s: the state of %s (snapshot of %s)", node->token, node->cluster,
+                 format_time(node->newest_ms, newest), format_time(node->snapshot_ms, snapshot));
+    }
+}
+
+static void log_amount(const struct report *report, const struct report_counts *counts)
+{
+    char plain[BYTES_TEXT_SIZE], fetched[BYTES_TEXT_SIZE], rate[BYTES_TEXT_SIZE];
+    const uint64_t bytes = counts->finished.bytes - counts->earlier.bytes;
+    const uint64_t ms = counts->duration_ms == 0 ? 1 : counts->duration_ms;
+    const double per_second = (double)bytes * 1000 / (double)ms;
+    log_info("%s: %" PRIu64 " files, %s; fetched %s in %" PRIu64 ".%" PRIu64 " s (%s/s), %" PRIu64
+             " requests, %" PRIu64 " tried again",
+             report_outcome_name(report->outcome), counts->finished.files,
+             format_bytes(counts->plain_bytes, plain), format_bytes(bytes, fetched), ms / 1000,
+             ms % 1000 / 100, format_bytes((uint64_t)per_second, rate), report->stats.requests,
+             report->stats.retries);
+    if (counts->earlier.files > 0) {
+        log_info("%" PRIu64 " of these files were finished by an earlier run",
+                 counts->earlier.files);
+    }
+}
+
+static void log_checks(const struct report_counts *counts)
+{
+    char text[BYTES_TEXT_SIZE];
+    for (unsigned i = 0; i < REPORT_CHECKS; i++) {
+        if (counts->checked[i].files > 0) {
+            log_info("checked by %s: %" PRIu64 " files, %s", report_check_text(i),
+                     counts->checked[i].files, format_bytes(counts->checked[i].bytes, text));
+        }
+    }
+    if (counts->unchecked.files > 0) {
+        log_info("no check of the content: %" PRIu64 " files, %s; the backup offers none for them",
+                 counts->unchecked.files, format_bytes(counts->unchecked.bytes, text));
+    }
+}
+
+static void log_notes(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->warning_count; i++) {
+        log_warn("%s: %s", plan->warnings[i].subject, plan->warnings[i].why);
+    }
+    for (uint32_t i = 0; i < plan->missing_count; i++) {
+        log_warn("%s: %s", plan->missing[i].subject, plan->missing[i].why);
+    }
+    if (plan->missing_total > plan->missing_count) {
+        log_warn("%" PRIu64 " more objects are missing", plan->missing_total - plan->missing_count);
+    }
+}
+
+static void log_next(const struct report *report)
+{
+    const struct config *config = report->config;
+    if (report->outcome != REPORT_RESTORED && report->outcome != REPORT_ALREADY_RESTORED) {
+        return;
+    }
+    if (config->layout == LAYOUT_LOADER) {
+        log_info("next: load %s with sstableloader or nodetool import", config->targets[0]);
+    } else {
+        log_info("next: start Cassandra on %s; empty its commitlog, hints and saved_caches before",
+                 config->targets[0]);
+    }
+}
+
+void report_log(const struct report *report)
+{
+    const struct report_counts counts = report_count_all(report);
+    if (report->outcome == REPORT_ALREADY_RESTORED) {
+        log_info("already restored: %s holds this restore, and it is finished",
+                 report->config->targets[0]);
+    }
+    if (report->plan != NULL) {
+        log_notes(report->plan);
+        log_nodes(report->plan);
+        log_amount(report, &counts);
+        log_checks(&counts);
+        if (counts.finished.files < counts.wanted.files) {
+            log_info("not finished: %" PRIu64 " files",
+                     counts.wanted.files - counts.finished.files);
+        }
+    }
+    if (report->outcome == REPORT_VERIFIED && report->config->sample < 1) {
+        log_info("sample: %" PRIu64 " of %" PRIu32 " files; --seed %" PRIu64 " picks it again",
+                 counts.wanted.files, report->plan->file_count, report->config->seed);
+    }
+    log_next(report);
+}

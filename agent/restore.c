@@ -1,0 +1,183 @@
+/*
+ * restore: the run as a table of contents. Everything up to target_begin() only looks; from there
+ * on whatever happens, a rerun of the same command goes on where this one stopped.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/commands.h"
+#include "agent/plan_print.h"
+#include "agent/report_out.h"
+#include "agent/selection_json.h"
+#include "agent/signals.h"
+#include "agent/target.h"
+
+struct restore {
+    struct config config; /* as given, but for a time that an interrupted run has settled */
+    struct source *source;
+    char *identity;
+    struct target *target;
+    struct plan *plan;
+    struct progress *progress;
+    struct report *report;
+    bool begun; /* there is a journal that can note a failure */
+    bool done;  /* nothing was left to do */
+};
+
+static void restore_done(struct restore *restore)
+{
+    report_free(restore->report);
+    progress_free(restore->progress);
+    target_free(restore->target);
+    plan_free(restore->plan);
+    free(restore->identity);
+    source_free(restore->source);
+}
+
+/* "latest" and "default" mean another moment in every run; a run that goes on with an earlier one
+ * keeps to the moment of that. */
+static void pin_time(struct restore *restore)
+{
+    struct selection *selection = &restore->config.selection;
+    const bool moves = selection->has_range ? selection->range_default : selection->at_latest;
+    char text[TIME_TEXT_SIZE];
+    int64_t until_ms;
+    if (!moves || !target_pinned_until(restore->target, NULL, &until_ms)) {
+        log_info("continuing an interrupted restore");
+        return;
+    }
+    log_info("continuing the restore of %s", format_time(until_ms, text));
+    if (selection->has_range) {
+        selection->range_start_ms += until_ms - selection->range_end_ms;
+        selection->range_end_ms = until_ms;
+        selection->range_default = false;
+    } else {
+        selection->at_latest = false;
+        selection->at_ms = until_ms;
+    }
+}
+
+static int look_at_target(struct restore *restore, struct err *e)
+{
+    enum target_state state;
+    restore->identity = selection_identity(&restore->config, restore->source->name);
+    if (target_open(&restore->config, restore->identity, &restore->target, &state, e) != 0) {
+        return -1;
+    }
+    switch (state) {
+    case TARGET_NEW:
+        break;
+    case TARGET_INTERRUPTED:
+        pin_time(restore);
+        break;
+    case TARGET_DONE:
+        restore->done = true;
+        break;
+    }
+    return 0;
+}
+
+static int make_plan(struct restore *restore, struct err *e)
+{
+    if (plan_build(&restore->config, restore->source, &restore->plan, e) != 0) {
+        return -1;
+    }
+    const struct plan *plan = restore->plan;
+    const char *wanted = restore->config.plan_id;
+    if (wanted != NULL && strcmp(wanted, plan->id) != 0) {
+        err_set(e, ERR_REFUSED, "%s: the source no longer matches this plan (%.12s, now %.12s)",
+                restore->config.plan_in, wanted, plan->id);
+        return err_hint(e, "make a new plan with 'penates plan --out FILE' and compare the two");
+    }
+    return 0;
+}
+
+/* One byte of a real object: listing may be allowed where reading, or the key of the encryption, is
+ * not, and that has to be known before anything is written. */
+static int prove_readable(struct restore *restore, struct err *e)
+{
+    const struct plan *plan = restore->plan;
+    uint32_t index = 0;
+    while (index < plan->file_count && plan->files[index].size == 0) {
+        index++;
+    }
+    if (index == plan->file_count) {
+        return 0;
+    }
+    const struct plan_file *file = &plan->files[index];
+    autobuf struct buf key = BUF_INIT(PLAN_PATH_SIZE_MAX);
+    uint8_t byte;
+    plan_file_key(file, &key);
+    struct s3_get get = {
+        .key = buf_str(&key),
+        .etag = file->etag,
+        .size = 1,
+        .object_size = file->size,
+        .into = &byte,
+    };
+    return source_get_wait(restore->source, &get, e);
+}
+
+static int transfer(struct restore *restore, struct err *e)
+{
+    restore->progress = progress_new(&restore->config, "restoring");
+    const struct transfer_options options = {
+        .config = &restore->config,
+        .plan = restore->plan,
+        .source = restore->source,
+        .target = restore->target,
+        .progress = restore->progress,
+        .on_result = report_add_file,
+        .ctx = restore->report,
+    };
+    const int result = transfer_run(&options, e);
+    progress_stop(restore->progress);
+    return result;
+}
+
+static int finish(struct restore *restore, struct err *e)
+{
+    const struct s3_stats stats = source_stats(restore->source);
+    report_end(restore->report, REPORT_RESTORED, &stats, NULL);
+    autofree char *text = report_json(restore->report);
+    return target_finish(restore->target, restore->plan, text, e);
+}
+
+static int restore_all(struct restore *restore, struct err *e)
+{
+    if (look_at_target(restore, e) != 0) {
+        return -1;
+    }
+    if (restore->done) {
+        return 0;
+    }
+    if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
+        prove_readable(restore, e) != 0) {
+        return -1;
+    }
+    report_set_plan(restore->report, restore->plan, NULL);
+    signals_defer();
+    if (target_begin(restore->target, restore->plan, e) != 0) {
+        return -1;
+    }
+    restore->begun = true;
+    return transfer(restore, e) != 0 ? -1 : finish(restore, e);
+}
+
+int restore_run(const struct config *config, struct err *e)
+{
+    struct restore restore __attribute__((cleanup(restore_done))) = {.config = *config};
+    if (source_open(&restore.config, &restore.source, e) != 0) {
+        return -1;
+    }
+    restore.report = report_new(&restore.config, restore.source->name);
+    const int result = restore_all(&restore, e);
+    if (result != 0 && restore.begun) {
+        target_record_failure(restore.target, e->text);
+    }
+    const struct s3_stats stats = source_stats(restore.source);
+    const enum report_outcome good = restore.done ? REPORT_ALREADY_RESTORED : REPORT_RESTORED;
+    return report_out(restore.report, good, &stats, result, e);
+}

@@ -1,0 +1,121 @@
+/* status: what the journal of a directory tells. */
+#include <inttypes.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/parse.h"
+#include "agent/commands.h"
+#include "agent/json_write.h"
+#include "agent/out_file.h"
+#include "agent/target.h"
+
+static const char *phase_name(enum target_phase phase)
+{
+    static const char *const NAMES[] = {
+        [PHASE_NEW] = "new",       [PHASE_RUNNING] = "running", [PHASE_INTERRUPTED] = "interrupted",
+        [PHASE_FAILED] = "failed", [PHASE_DONE] = "done",
+    };
+    ASSERT((unsigned)phase < ARRAY_SIZE(NAMES));
+    return NAMES[phase];
+}
+
+struct pace {
+    uint64_t bytes_per_second; /* of the last run, 0: nothing to tell it from */
+    uint64_t left_ms;          /* until the end at that pace, 0: not known */
+};
+
+/* A running restore is measured until now, an ended one until its last progress. */
+static struct pace measure(const struct target_summary *summary)
+{
+    struct pace pace = {0};
+    const int64_t end_ms = summary->phase == PHASE_RUNNING ? clock_wall_ms() : summary->last_ms;
+    if (end_ms <= summary->run_ms || summary->stored_done <= summary->stored_kept) {
+        return pace;
+    }
+    const double seconds = (double)(end_ms - summary->run_ms) / 1000;
+    const double rate = (double)(summary->stored_done - summary->stored_kept) / seconds;
+    pace.bytes_per_second = (uint64_t)rate;
+    if (summary->phase == PHASE_RUNNING && summary->stored_bytes > summary->stored_done) {
+        pace.left_ms =
+            (uint64_t)((double)(summary->stored_bytes - summary->stored_done) / rate * 1000);
+    }
+    return pace;
+}
+
+static void put_time_or_null(struct json *json, const char *name, int64_t ms)
+{
+    if (ms == 0) {
+        json_null(json, name);
+    } else {
+        json_time(json, name, ms);
+    }
+}
+
+static void print_json(const char *dir, const struct target_summary *summary,
+                       const struct pace *pace)
+{
+    struct json json = JSON_INIT(stdout, false);
+    json_open_object(&json, NULL);
+    json_string(&json, "format", "penates-status");
+    json_u64(&json, "version", 1);
+    json_string(&json, "directory", dir);
+    json_string(&json, "state", phase_name(summary->phase));
+    json_u64(&json, "pid", summary->pid);
+    json_u64(&json, "files", summary->files);
+    json_u64(&json, "files_done", summary->files_done);
+    json_u64(&json, "stored_bytes", summary->stored_bytes);
+    json_u64(&json, "stored_done", summary->stored_done);
+    json_u64(&json, "plain_bytes", summary->plain_bytes);
+    json_u64(&json, "plain_done", summary->plain_done);
+    put_time_or_null(&json, "started", summary->started_ms);
+    put_time_or_null(&json, "last_run", summary->run_ms);
+    put_time_or_null(&json, "last_progress", summary->last_ms);
+    json_u64(&json, "bytes_per_second", pace->bytes_per_second);
+    json_seconds(&json, "seconds_left", pace->left_ms);
+    json_string(&json, "error", summary->error[0] == '\0' ? NULL : summary->error);
+    json_close(&json);
+    json_end(&json);
+}
+
+/* The flush after it tells whether this got through. */
+static void print_text(const char *dir, const struct target_summary *summary,
+                       const struct pace *pace)
+{
+    char done[BYTES_TEXT_SIZE], all[BYTES_TEXT_SIZE], text[TIME_TEXT_SIZE];
+    (void)printf("%s: %s\n", dir, phase_name(summary->phase));
+    if (summary->phase == PHASE_NEW) {
+        return;
+    }
+    (void)printf("files: %" PRIu64 " of %" PRIu64 "\n", summary->files_done, summary->files);
+    (void)printf("fetched: %s of %s\n", format_bytes(summary->stored_done, done),
+                 format_bytes(summary->stored_bytes, all));
+    (void)printf("started: %s\n", format_time(summary->started_ms, text));
+    (void)printf("last progress: %s\n", format_time(summary->last_ms, text));
+    if (pace->bytes_per_second > 0) {
+        (void)printf("rate: %s/s\n", format_bytes(pace->bytes_per_second, all));
+    }
+    if (pace->left_ms > 0) {
+        (void)printf("left: about %" PRIu64 " s\n", pace->left_ms / 1000 + 1);
+    }
+    if (summary->phase == PHASE_RUNNING && summary->pid != 0) {
+        (void)printf("process: %" PRIu64 "\n", summary->pid);
+    }
+    if (summary->error[0] != '\0') {
+        (void)printf("error: %s\n", summary->error);
+    }
+}
+
+int status_run(const struct config *config, struct err *e)
+{
+    struct target_summary summary;
+    ASSERT(config->argument != NULL);
+    if (target_status(config->argument, &summary, e) != 0) {
+        return -1;
+    }
+    const struct pace pace = measure(&summary);
+    if (config->json) {
+        print_json(config->argument, &summary, &pace);
+    } else {
+        print_text(config->argument, &summary, &pace);
+    }
+    return out_file_flush_stdout(e);
+}
