@@ -1,0 +1,17 @@
+# One libFuzzer program, and a test that runs over its kept corpus.
+function(fuzz_target name)
+    cmake_parse_arguments(ARG "" "" "LIBRARIES;SOURCES" ${ARGN})
+    add_executable(${name} fuzz/${name}.c ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+    if(EXISTS ${corpus})
+        add_test(NAME ${name} COMMAND ${name} -runs=0 ${corpus})
+    endif()
+endfunction()
+
+fuzz_target(fuzz_snappy_xerial SOURCES unit/codec_rig.c LIBRARIES codec ${SNAPPY_LIBRARY})
+fuzz_target(fuzz_snappy_framed SOURCES unit/codec_rig.c LIBRARIES codec ${SNAPPY_LIBRARY})
+fuzz_target(fuzz_manifest LIBRARIES plan)
+fuzz_target(fuzz_creds_json LIBRARIES s3)
+fuzz_target(fuzz_creds_file LIBRARIES s3)
