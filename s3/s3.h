@@ -69,7 +69,7 @@ void s3_client_cancel(struct s3_client *client);
 struct s3_stats {
     uint64_t requests, retries, bytes;
 };
-struct s3_stats s3_client_stats(const struct s3_client *client);
+struct s3_stats s3_client_stats(struct s3_client *client);
 
 /*
  * One GET (or HEAD). The first block is the caller's and must stay untouched until done() has been
@@ -92,7 +92,8 @@ struct s3_get {
     struct err err;           /* kind ERR_NONE: all bytes are there. 412: ERR_CHANGED. 404:
                                  ERR_NOT_FOUND. A body shorter or longer than promised, or another
                                  Content-Range than asked for, is retried, then ERR_CORRUPT */
-    struct s3_checksum checksum;    /* of the whole object, or of the part for ?partNumber */
+    struct s3_checksum checksum;    /* of the whole object, or of the part for ?partNumber; a GET
+                                 with a Range tells none: S3 sends the part's then, or nothing */
     bool has_local_size;
     uint64_t local_size;      /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
     uint64_t content_length;  /* HEAD: of the object, or of the part for ?partNumber */

@@ -1,0 +1,142 @@
+#include "s3/answer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    /* S3 refuses 15 minutes; a clock that is off by less than this was not the reason. */
+    SKEW_MIN_MS = 5 * 60 * 1000,
+    SNIFF_SIZE = 256, /* an <Error> comes right after the XML declaration */
+};
+
+static enum verdict check_body_head(const struct answer_want *want,
+                                    const struct http_headers *headers, struct err *e)
+{
+    const uint64_t size = want->last - want->first + 1;
+    if (headers->status != (want->ranged ? 206 : 200)) {
+        err_set(e, ERR_CORRUPT, "status %d in answer to a request %s range", headers->status,
+                want->ranged ? "with a" : "without");
+        return VERDICT_RETRY;
+    }
+    if (want->ranged && (!headers->has_range || headers->first != want->first ||
+                         headers->last != want->last || headers->total != want->total)) {
+        err_set(e, ERR_CORRUPT,
+                "Content-Range is not the one asked for (bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64
+                ")",
+                want->first, want->last, want->total);
+        return VERDICT_RETRY;
+    }
+    if (!headers->has_length || headers->length != size) {
+        err_set(e, ERR_CORRUPT, "body of %" PRIu64 " bytes announced, %" PRIu64 " expected",
+                headers->has_length ? headers->length : 0, size);
+        return VERDICT_RETRY;
+    }
+    return VERDICT_DONE;
+}
+
+enum verdict answer_check(const struct answer_want *want, const struct http_headers *headers,
+                          struct err *e)
+{
+    ASSERT(headers->status >= 200 && headers->status < 300);
+    ASSERT(want->head || want->page || (want->first <= want->last && want->last < want->total));
+    if (headers->contradictory) {
+        err_set(e, ERR_CORRUPT, "contradictory Content-Length or Content-Range");
+        return VERDICT_RETRY;
+    }
+    if (want->etag[0] != '\0' && headers->etag[0] != '\0' &&
+        strcmp(want->etag, headers->etag) != 0) {
+        err_set(e, ERR_CHANGED, "the object was replaced: ETag %s, planned with %s", headers->etag,
+                want->etag);
+        return VERDICT_FAIL;
+    }
+    if (want->page) {
+        /* Without either, a body that was cut would look complete. */
+        if (headers->status == 200 && (headers->has_length || headers->chunked)) {
+            return VERDICT_DONE;
+        }
+        err_set(e, ERR_CORRUPT, "status %d, or a body of untold length", headers->status);
+        return VERDICT_RETRY;
+    }
+    if (want->head) {
+        if ((headers->status == 200 || headers->status == 206) && headers->has_length) {
+            return VERDICT_DONE;
+        }
+        err_set(e, ERR_CORRUPT, "status %d, or no Content-Length", headers->status);
+        return VERDICT_RETRY;
+    }
+    return check_body_head(want, headers, e);
+}
+
+bool answer_is_error(struct slice body)
+{
+    static const char ROOT[] = "<Error";
+    const size_t size = body.size < SNIFF_SIZE ? body.size : SNIFF_SIZE;
+    struct error_xml error;
+    return body.size > 0 && body.size <= ERROR_XML_MAX &&
+           memmem(body.data, size, ROOT, sizeof(ROOT) - 1) != NULL && error_xml_parse(body, &error);
+}
+
+/* HEAD answers have no body: the headers must do where a code is missing. */
+static enum verdict verdict_without_code(const struct answer_want *want,
+                                         const struct http_headers *headers, enum verdict by_status)
+{
+    if (headers->status == 400 && headers->bucket_region[0] != '\0' &&
+        strcmp(headers->bucket_region, want->region) != 0) {
+        return VERDICT_REGION;
+    }
+    if (headers->status == 403 && want->signed_at_ms >= 0 && headers->date_ms >= 0) {
+        const int64_t skew_ms = headers->date_ms - want->signed_at_ms;
+        if (skew_ms > SKEW_MIN_MS || skew_ms < -SKEW_MIN_MS) {
+            return VERDICT_SKEW;
+        }
+    }
+    return by_status;
+}
+
+static const char *status_words(int status)
+{
+    switch (status) {
+    case 301:
+    case 302:
+    case 307:
+    case 308:
+        return "redirected";
+    case 400:
+        return "bad request";
+    case 401:
+    case 403:
+        return "denied";
+    case 404:
+        return "not found";
+    case 412:
+        return "the object was replaced since it was listed";
+    case 416:
+        return "the object is shorter than it was listed";
+    case 429:
+    case 503:
+        return "the store asks for fewer requests";
+    default:
+        return "the store gives no reason";
+    }
+}
+
+enum verdict answer_error(const struct answer_want *want, const struct http_headers *headers,
+                          struct slice body, struct error_xml *ret_error, struct err *e)
+{
+    struct error_xml error = {.code = ""};
+    const bool told = body.size <= ERROR_XML_MAX && error_xml_parse(body, &error);
+    const struct error_rule *const rule =
+        error_map_find(headers->status, error.code, error.message);
+    if (told) {
+        err_set(e, rule->kind, "%d %s: %s", headers->status, error.code,
+                error.message[0] == '\0' ? status_words(headers->status) : error.message);
+    } else {
+        err_set(e, rule->kind, "%d: %s", headers->status, status_words(headers->status));
+    }
+    if (rule->hint != NULL) {
+        err_hint(e, "%s", rule->hint);
+    }
+    e->http = headers->status;
+    *ret_error = error;
+    return told ? rule->verdict : verdict_without_code(want, headers, rule->verdict);
+}

@@ -1,0 +1,426 @@
+#include "s3/client.h"
+
+#include <curl/curl.h>
+#include <libxml/parser.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/base/thread.h"
+#include "s3/net.h"
+
+enum {
+    /* A bucket moves once, when its region is found; more than a few is a store that plays games.
+     */
+    ENDPOINTS_MAX = 8,
+    /* A limit of bandwidth is shared out evenly, to so few connections that each can use its share:
+     * a lone request then still moves. */
+    BANDWIDTH_SHARE_MIN = 1024 * 1024,
+};
+
+static const char FIRST_REGION[] = "us-east-1"; /* knows where every bucket of "aws" lies */
+
+void get_queue_push(struct get_queue *queue, struct s3_get *get)
+{
+    get->next = NULL;
+    if (queue->tail == NULL) {
+        queue->head = get;
+    } else {
+        queue->tail->next = get;
+    }
+    queue->tail = get;
+}
+
+struct s3_get *get_queue_pop(struct get_queue *queue)
+{
+    struct s3_get *get = queue->head;
+    if (get != NULL) {
+        queue->head = get->next;
+        queue->tail = queue->head == NULL ? NULL : queue->tail;
+        get->next = NULL;
+    }
+    return get;
+}
+
+static void push_front(struct get_queue *queue, struct s3_get *get)
+{
+    get->next = queue->head;
+    queue->head = get;
+    queue->tail = queue->tail == NULL ? get : queue->tail;
+}
+
+static void append(struct get_queue *queue, struct get_queue *from)
+{
+    for (struct s3_get *get = get_queue_pop(from); get != NULL; get = get_queue_pop(from)) {
+        get_queue_push(queue, get);
+    }
+}
+
+/* curl and libxml2 want their one-time setup done before there are threads. */
+static void init_libraries(void)
+{
+    const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    ASSERT(code == CURLE_OK);
+    xmlInitParser();
+}
+
+static int check_options(const struct s3_options *options, struct err *e)
+{
+    ASSERT(options->bucket != NULL);
+    ASSERT(options->no_sign || options->creds != NULL);
+    if (options->net_threads == 0 || options->net_threads > CLIENT_NETS_MAX) {
+        return err_set(e, ERR_CONFIG, "%u net threads: from 1 to %d", options->net_threads,
+                       CLIENT_NETS_MAX);
+    }
+    if (options->connections == 0 || options->connections > CLIENT_CONNECTIONS_MAX) {
+        return err_set(e, ERR_CONFIG, "%u connections: from 1 to %d", options->connections,
+                       CLIENT_CONNECTIONS_MAX);
+    }
+    if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
+        return err_set(e, ERR_CONFIG, "--ca-file '%s': cannot be read", options->ca_file);
+    }
+    return 0;
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text == NULL ? NULL : xstrdup(text);
+}
+
+static struct s3_options copy_options(const struct s3_options *options)
+{
+    struct s3_options copy = *options;
+    copy.bucket = xstrdup(options->bucket);
+    copy.region = copy_or_null(options->region);
+    copy.endpoint = copy_or_null(options->endpoint);
+    copy.request_payer = copy_or_null(options->request_payer);
+    copy.expected_bucket_owner = copy_or_null(options->expected_bucket_owner);
+    copy.ca_file = copy_or_null(options->ca_file);
+    return copy;
+}
+
+static void free_options(struct s3_options *options)
+{
+    const char *const texts[] = {
+        options->bucket,        options->region,  options->endpoint,
+        options->request_payer, options->ca_file, options->expected_bucket_owner,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        free((void *)(uintptr_t)texts[i]); /* ours since copy_options; const is for the readers */
+    }
+}
+
+static struct endpoint_options endpoint_options(const struct s3_options *options)
+{
+    return (struct endpoint_options){
+        .bucket = options->bucket,
+        .endpoint = options->endpoint,
+        .path_style = options->path_style,
+        .dualstack = options->dualstack,
+        .fips = options->fips,
+    };
+}
+
+static void share_bandwidth(struct s3_client *client)
+{
+    struct s3_options *const options = &client->options;
+    if (options->bandwidth == 0) {
+        return;
+    }
+    const uint64_t shares = options->bandwidth / BANDWIDTH_SHARE_MIN;
+    if (shares < options->connections) {
+        options->connections = shares == 0 ? 1 : (unsigned)shares;
+    }
+    client->speed_max = options->bandwidth / options->connections;
+    client->speed_max = client->speed_max == 0 ? 1 : client->speed_max;
+}
+
+static void start_nets(struct s3_client *client)
+{
+    const unsigned connections = client->options.connections;
+    client->net_count =
+        client->options.net_threads < connections ? client->options.net_threads : connections;
+    const unsigned each = (connections + client->net_count - 1) / client->net_count;
+    for (unsigned i = 0; i < client->net_count; i++) {
+        client->nets[i] = net_new(client, i, each);
+    }
+    for (unsigned i = 0; i < client->net_count; i++) {
+        net_start(client->nets[i]);
+    }
+}
+
+int s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, init_libraries); /* cannot fail with a valid control */
+    if (check_options(options, e) != 0) {
+        return -1;
+    }
+    const struct endpoint_options where = endpoint_options(options);
+    struct endpoint *endpoint = NULL;
+    const char *const region = options->region == NULL ? FIRST_REGION : options->region;
+    if (endpoint_new(&where, region, &endpoint, e) != 0) {
+        return -1;
+    }
+    struct s3_client *client = xcalloc(1, sizeof(*client));
+    client->options = copy_options(options);
+    client->endpoint = endpoint;
+    client->endpoint_count = 1;
+    client->random = (struct random){.state = options->seed};
+    mutex_init(&client->lock);
+    share_bandwidth(client);
+    retry_flow_init(&client->flow, client->options.connections);
+    retry_purse_init(&client->purse);
+    start_nets(client);
+    *ret = client;
+    return 0;
+}
+
+/* Hands out what may start now. Returns a bit for each net thread that must be woken: those whose
+ * inbox was empty, because the others have been woken before and not come yet. */
+static uint64_t dispatch_locked(struct s3_client *client)
+{
+    uint64_t wake = 0;
+    while (client->queue.head != NULL && client->on_wire < client->flow.limit &&
+           !client->cancelled) {
+        struct net *best = client->nets[0];
+        for (unsigned i = 1; i < client->net_count; i++) {
+            if (net_load(client->nets[i])->assigned < net_load(best)->assigned) {
+                best = client->nets[i];
+            }
+        }
+        struct net_load *const load = net_load(best);
+        ASSERT(load->assigned < net_slot_count(best)); /* the flow's limit is their sum at most */
+        struct s3_get *get = get_queue_pop(&client->queue);
+        get->transfer->endpoint = client->endpoint;
+        get->transfer->skew_ms = client->skew_ms;
+        wake |= load->inbox.head == NULL ? UINT64_C(1) << net_index(best) : 0;
+        get_queue_push(&load->inbox, get);
+        load->assigned++;
+        client->on_wire++;
+    }
+    return wake;
+}
+
+static void wake_nets(struct s3_client *client, uint64_t nets)
+{
+    for (unsigned i = 0; i < client->net_count; i++) {
+        if ((nets >> i & 1) != 0) {
+            net_wake(client->nets[i]);
+        }
+    }
+}
+
+/* The calling net thread looks at its inbox before it sleeps: waking it would cost two calls. */
+static uint64_t without_self(uint64_t nets, const struct net *net)
+{
+    return nets & ~(UINT64_C(1) << net_index(net));
+}
+
+void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page)
+{
+    ASSERT(get->done != NULL);
+    ASSERT(page != NULL || get->head || (get->size > 0 && get->into != NULL));
+    ASSERT(page != NULL || get->head ||
+           (get->offset < get->object_size && get->size <= get->object_size - get->offset));
+    get->transfer = xcalloc(1, sizeof(*get->transfer));
+    get->transfer->page = page;
+    get->err = ERR_INIT;
+    get->tries = 0;
+    mutex_lock(&client->lock);
+    get_queue_push(&client->queue, get);
+    /* What comes after a cancel is ended by the first net thread. */
+    const uint64_t wake = client->cancelled ? 1 : dispatch_locked(client);
+    mutex_unlock(&client->lock);
+    wake_nets(client, wake);
+}
+
+void s3_submit(struct s3_client *client, struct s3_get *get)
+{
+    client_submit(client, get, NULL);
+}
+
+struct client_work client_take(struct s3_client *client, struct net *net)
+{
+    struct net_load *const load = net_load(net);
+    mutex_lock(&client->lock);
+    struct client_work work = {
+        .gets = load->inbox,
+        .cancelled = client->cancelled,
+        .stopping = client->stopping,
+    };
+    load->inbox = (struct get_queue){.head = NULL};
+    if (client->cancelled) {
+        for (const struct s3_get *get = work.gets.head; get != NULL; get = get->next) {
+            load->assigned--;
+            client->on_wire--;
+        }
+        append(&work.gets, &client->queue);
+    }
+    mutex_unlock(&client->lock);
+    return work;
+}
+
+void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
+                      uint64_t bytes)
+{
+    const uint64_t now_ms = clock_mono_ms();
+    mutex_lock(&client->lock);
+    ASSERT(net_load(net)->assigned > 0 && client->on_wire > 0);
+    net_load(net)->assigned--;
+    client->on_wire--;
+    client->stats.requests++;
+    client->stats.bytes += bytes;
+    if (verdict == VERDICT_DONE) {
+        retry_purse_give(&client->purse);
+        retry_flow_grow(&client->flow);
+    } else if (verdict == VERDICT_SLOW_DOWN) {
+        retry_flow_cut(&client->flow, now_ms);
+    }
+    const uint64_t wake = dispatch_locked(client);
+    mutex_unlock(&client->lock);
+    wake_nets(client, without_self(wake, net));
+}
+
+void client_requeue(struct s3_client *client, struct net *net, struct s3_get *get)
+{
+    mutex_lock(&client->lock);
+    client->stats.retries++;
+    push_front(&client->queue, get);
+    const uint64_t wake = dispatch_locked(client);
+    mutex_unlock(&client->lock);
+    wake_nets(client, without_self(wake, net));
+}
+
+bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,
+                      uint64_t now_ms, uint64_t *ret_delay_ms)
+{
+    ASSERT(get->tries > 0 && now_ms >= get->transfer->first_try_ms);
+    struct retry_try last = {
+        .tries = get->tries,
+        .elapsed_ms = now_ms - get->transfer->first_try_ms,
+        .budget_ms = client->options.retry_for_ms,
+        .slow_down = slow_down,
+    };
+    mutex_lock(&client->lock);
+    last.purse_empty = !retry_purse_take(&client->purse);
+    const bool again = retry_delay(&last, &client->random, ret_delay_ms);
+    mutex_unlock(&client->lock);
+    return again;
+}
+
+bool client_learn_region(struct s3_client *client, const struct endpoint *used, const char *region)
+{
+    if (!endpoint_region_is_valid(region)) {
+        return false;
+    }
+    const struct endpoint_options where = endpoint_options(&client->options);
+    struct endpoint *made = NULL;
+    struct err e = ERR_INIT;
+    if (endpoint_new(&where, region, &made, &e) != 0) {
+        return false;
+    }
+    mutex_lock(&client->lock);
+    const bool known = strcmp(client->endpoint->region, region) == 0;
+    if (!known && client->endpoint_count < ENDPOINTS_MAX) {
+        made->next = client->endpoint;
+        client->endpoint = TAKE_PTR(made);
+        client->endpoint_count++;
+    }
+    const bool news = strcmp(client->endpoint->region, used->region) != 0;
+    mutex_unlock(&client->lock);
+    endpoint_free(made);
+    log_debug("s3: bucket=%s region=%s", client->options.bucket, region);
+    return news;
+}
+
+void client_learn_skew(struct s3_client *client, int64_t skew_ms)
+{
+    mutex_lock(&client->lock);
+    client->skew_ms = skew_ms;
+    mutex_unlock(&client->lock);
+    log_debug("s3: the store's clock is %lld ms ahead of ours", (long long)skew_ms);
+}
+
+static void end_all(struct s3_client *client, bool stopping)
+{
+    mutex_lock(&client->lock);
+    client->cancelled = true;
+    client->stopping = client->stopping || stopping;
+    mutex_unlock(&client->lock);
+    wake_nets(client, UINT64_MAX);
+}
+
+void s3_client_cancel(struct s3_client *client)
+{
+    end_all(client, false);
+}
+
+void s3_client_free(struct s3_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    end_all(client, true);
+    for (unsigned i = 0; i < client->net_count; i++) {
+        net_join(client->nets[i]);
+    }
+    for (unsigned i = 0; i < client->net_count; i++) {
+        net_free(client->nets[i]);
+    }
+    ASSERT(client->queue.head == NULL && client->on_wire == 0);
+    while (client->endpoint != NULL) {
+        struct endpoint *endpoint = client->endpoint;
+        client->endpoint = endpoint->next;
+        endpoint_free(endpoint);
+    }
+    mutex_done(&client->lock);
+    free_options(&client->options);
+    free(client);
+}
+
+struct s3_stats s3_client_stats(struct s3_client *client)
+{
+    mutex_lock(&client->lock);
+    const struct s3_stats stats = client->stats;
+    mutex_unlock(&client->lock);
+    return stats;
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool done;
+};
+
+static void wake_waiter(struct s3_get *get)
+{
+    struct waiter *waiter = get->owner;
+    mutex_lock(&waiter->lock);
+    waiter->done = true;
+    cond_signal(&waiter->cond); /* under the lock: the waiter is gone once it sees done */
+    mutex_unlock(&waiter->lock);
+}
+
+int s3_perform(struct s3_client *client, struct s3_get *get, struct err *e)
+{
+    struct waiter waiter = {.done = false};
+    mutex_init(&waiter.lock);
+    cond_init(&waiter.cond);
+    get->owner = &waiter;
+    get->done = wake_waiter;
+    s3_submit(client, get);
+    mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        cond_wait(&waiter.cond, &waiter.lock);
+    }
+    mutex_unlock(&waiter.lock);
+    cond_done(&waiter.cond);
+    mutex_done(&waiter.lock);
+    if (get->err.kind != ERR_NONE) {
+        *e = get->err;
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,107 @@
+/*
+ * client: what the threads of one s3_client share. Private to s3/.
+ *
+ *     s3_submit ─▶ queue ─▶ dispatch: the least busy net thread's inbox ─▶ net ─▶ done()
+ *                   ▲                                                      │ a retry that is due
+ *                   └──────────────────────────────────────────────────────┘
+ *
+ * A request waits in the queue until a slot is free and the flow (retry.h) lets one more be in
+ * flight; one that waits for its retry holds neither.
+ */
+#ifndef PENATES_S3_CLIENT_H
+#define PENATES_S3_CLIENT_H
+
+#include <pthread.h>
+
+#include "s3/endpoint.h"
+#include "s3/error_map.h"
+#include "s3/http_headers.h"
+#include "s3/retry.h"
+#include "s3/s3.h"
+#include "s3/sigv4.h"
+
+enum {
+    CLIENT_NETS_MAX = 64, /* a bit each in a wake mask */
+    CLIENT_CONNECTIONS_MAX = 4096,
+};
+
+/* A listing's page is a get of the bucket itself: with a query, and a body of unknown length. */
+struct client_page {
+    const struct sigv4_pair *query;
+    size_t query_count;
+    struct buf *body;
+};
+
+/* A get on its way. Made by submit, gone before done(). */
+struct s3_transfer {
+    /* set once */
+    const struct client_page *page; /* NULL: an object */
+
+    /* under the client's lock while queued, else whoever has taken it */
+    const struct endpoint *endpoint; /* as known at dispatch */
+    int64_t skew_ms;                 /* likewise */
+    uint64_t first_try_ms;           /* 0: not tried yet */
+    uint64_t due_ms;                 /* of the next try, while it waits */
+    uint64_t received;               /* bytes of the get that are in place */
+    unsigned repaired;               /* a bit for each verdict that was answered by a repair */
+    char etag[HTTP_ETAG_MAX];        /* of the bytes in place, where the caller named none */
+};
+
+/* Linked by get->next; a get is in one queue at a time. */
+struct get_queue {
+    struct s3_get *head, *tail;
+};
+
+void get_queue_push(struct get_queue *queue, struct s3_get *get);
+struct s3_get *get_queue_pop(struct get_queue *queue); /* NULL: empty */
+
+struct net;
+
+struct s3_client {
+    /* set once */
+    struct s3_options options; /* its strings are copies */
+    struct net *nets[CLIENT_NETS_MAX];
+    unsigned net_count;
+    uint64_t speed_max; /* bytes per second of one connection, 0: no limit */
+
+    /* under lock */
+    pthread_mutex_t lock;
+    struct get_queue queue;
+    unsigned on_wire; /* handed to a net thread and not given back */
+    struct retry_flow flow;
+    struct retry_purse purse;
+    struct random random;
+    struct endpoint *endpoint; /* the newest; those before it are linked and live as long */
+    unsigned endpoint_count;
+    int64_t skew_ms; /* the store's clock less ours */
+    bool cancelled, stopping;
+    struct s3_stats stats;
+};
+
+/* s3_submit; page is borrowed until done() and NULL for an object. */
+void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page);
+
+/* What a net thread is told when it comes for work. */
+struct client_work {
+    struct get_queue gets; /* to start, or, when cancelled, to end */
+    bool cancelled, stopping;
+};
+struct client_work client_take(struct s3_client *client, struct net *net);
+
+/* The net thread has one request less: frees its place for the next one, and learns from how it
+ * went. bytes: of the body. */
+void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
+                      uint64_t bytes);
+
+/* Queues again, ahead of what was never tried. */
+void client_requeue(struct s3_client *client, struct net *net, struct s3_get *get);
+
+/* False: no more tries. Else when to try next, in *ret_delay_ms. */
+bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,
+                      uint64_t now_ms, uint64_t *ret_delay_ms);
+
+/* The bucket lies elsewhere than `used` says. False when that is no news. */
+bool client_learn_region(struct s3_client *client, const struct endpoint *used, const char *region);
+void client_learn_skew(struct s3_client *client, int64_t skew_ms);
+
+#endif

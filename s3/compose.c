@@ -1,0 +1,188 @@
+#include "s3/compose.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "s3/uri.h"
+
+static void fill_want(struct request *request)
+{
+    const struct s3_get *const get = request->get;
+    const struct s3_transfer *const transfer = get->transfer;
+    struct answer_want *const want = &request->want;
+    *want = (struct answer_want){
+        .head = get->head,
+        .page = transfer->page != NULL,
+        .etag = get->etag != NULL ? get->etag : transfer->etag,
+        .region = transfer->endpoint->region,
+        .signed_at_ms = -1,
+    };
+    request->range[0] = '\0';
+    if (want->head || want->page) {
+        return;
+    }
+    want->first = get->offset + transfer->received;
+    want->last = get->offset + get->size - 1;
+    want->total = get->object_size;
+    ASSERT(want->first <= want->last && want->last < want->total);
+    want->ranged = want->first > 0 || want->last < want->total - 1;
+    if (want->ranged) {
+        (void)snprintf(request->range, sizeof(request->range), "bytes=%" PRIu64 "-%" PRIu64,
+                       want->first, want->last);
+    }
+}
+
+/* Headers of this try, without Host and what the signer adds. Borrowed from the request. */
+static size_t fill_headers(struct request *request, struct sigv4_pair *ret)
+{
+    const struct s3_options *const options = &request->client->options;
+    size_t count = 0;
+    if (request->range[0] != '\0') {
+        ret[count++] = (struct sigv4_pair){"range", request->range};
+    }
+    buf_clear(&request->if_match);
+    if (request->want.etag[0] != '\0' &&
+        buf_appendf(&request->if_match, "\"%s\"", request->want.etag)) {
+        ret[count++] = (struct sigv4_pair){"if-match", buf_str(&request->if_match)};
+    }
+    if (request->get->want_checksum) {
+        ret[count++] = (struct sigv4_pair){"x-amz-checksum-mode", "ENABLED"};
+    }
+    if (options->request_payer != NULL) {
+        ret[count++] = (struct sigv4_pair){"x-amz-request-payer", options->request_payer};
+    }
+    if (options->expected_bucket_owner != NULL) {
+        ret[count++] =
+            (struct sigv4_pair){"x-amz-expected-bucket-owner", options->expected_bucket_owner};
+    }
+    return count;
+}
+
+static size_t fill_query(struct request *request, struct sigv4_pair *ret)
+{
+    const struct client_page *const page = request->get->transfer->page;
+    if (page != NULL) {
+        ASSERT(page->query_count <= SIGV4_PAIRS_MAX);
+        memcpy(ret, page->query, page->query_count * sizeof(*ret));
+        return page->query_count;
+    }
+    if (request->get->part_number == 0) {
+        return 0;
+    }
+    buf_clear(&request->part_number);
+    const bool fits = buf_appendf(&request->part_number, "%u", request->get->part_number);
+    ASSERT(fits);
+    ret[0] = (struct sigv4_pair){"partNumber", buf_str(&request->part_number)};
+    return 1;
+}
+
+static bool fill_path(struct request *request)
+{
+    const struct endpoint *const endpoint = request->get->transfer->endpoint;
+    buf_clear(&request->path);
+    if (!buf_append_str(&request->path, endpoint->path)) {
+        return false;
+    }
+    if (request->want.page) {
+        return request->path.size > 0 || buf_append_char(&request->path, '/');
+    }
+    return buf_append_char(&request->path, '/') &&
+           uri_encode_path(request->get->key, &request->path);
+}
+
+/* Without a signature the order of the query is as free as its absence. */
+static bool fill_plain_query(struct request *request, const struct sigv4_pair *query, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((i > 0 && !buf_append_char(&request->query, '&')) ||
+            !uri_encode_query(query[i].name, &request->query) ||
+            !buf_append_char(&request->query, '=') ||
+            !uri_encode_query(query[i].value, &request->query)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int sign(struct request *request, const struct sigv4_request *unsigned_request,
+                struct sigv4_key_cache *cache, struct err *e)
+{
+    if (creds_get(request->client->options.creds, &request->creds, e) != 0) {
+        return -1;
+    }
+    struct sigv4_request signing = *unsigned_request;
+    signing.creds = &request->creds;
+    signing.now_ms = clock_wall_ms() + request->get->transfer->skew_ms;
+    request->want.signed_at_ms = signing.now_ms;
+    return sigv4_sign(&signing, cache, &request->query, &request->lines, e);
+}
+
+/* Lines end in '\n' up to here: now each becomes a string of its own, and a link of curl's list. */
+static void link_lines(struct request *request)
+{
+    size_t count = 0;
+    char *at = request->lines.data;
+    char *const end = at + request->lines.size;
+    while (at < end) {
+        char *const line_end = memchr(at, '\n', (size_t)(end - at));
+        ASSERT(line_end != NULL && count < REQUEST_LINES_MAX);
+        *line_end = '\0';
+        request->nodes[count] = (struct curl_slist){.data = at};
+        if (count > 0) {
+            request->nodes[count - 1].next = &request->nodes[count];
+        }
+        count++;
+        at = line_end + 1;
+    }
+    ASSERT(count > 0);
+}
+
+static bool fill_lines(struct request *request, const struct sigv4_pair *headers, size_t count)
+{
+    bool ok = buf_appendf(&request->lines, "Host: %s\n", request->get->transfer->endpoint->host);
+    for (size_t i = 0; i < count && ok; i++) {
+        /* The signer refuses control characters; an ETag from a listing could bring them here. */
+        ok = strpbrk(headers[i].value, "\r\n") == NULL &&
+             buf_appendf(&request->lines, "%s: %s\n", headers[i].name, headers[i].value);
+    }
+    return ok;
+}
+
+int compose_request(struct request *request, struct sigv4_key_cache *cache, struct err *e)
+{
+    struct sigv4_pair headers[8];
+    struct sigv4_pair query[SIGV4_PAIRS_MAX];
+    const struct endpoint *const endpoint = request->get->transfer->endpoint;
+    fill_want(request);
+    const size_t header_count = fill_headers(request, headers);
+    const size_t query_count = fill_query(request, query);
+    buf_clear(&request->query);
+    buf_clear(&request->lines);
+    bool fits = fill_path(request) && fill_lines(request, headers, header_count);
+    if (fits && request->client->options.no_sign) {
+        fits = fill_plain_query(request, query, query_count);
+    } else if (fits) {
+        const struct sigv4_request unsigned_request = {
+            .method = request->want.head ? "HEAD" : "GET",
+            .host = endpoint->host,
+            .path = buf_str(&request->path),
+            .query = query,
+            .query_count = query_count,
+            .headers = headers,
+            .header_count = header_count,
+            .region = endpoint->region,
+            .service = "s3",
+        };
+        if (sign(request, &unsigned_request, cache, e) != 0) {
+            return -1;
+        }
+    }
+    buf_clear(&request->url);
+    if (!fits || !buf_appendf(&request->url, "%s%s%s%s", endpoint->base, buf_str(&request->path),
+                              request->query.size > 0 ? "?" : "", buf_str(&request->query))) {
+        return err_set(e, ERR_LIMIT, "key, prefix or ETag is too long or not fit to be sent");
+    }
+    link_lines(request);
+    return 0;
+}

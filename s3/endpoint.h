@@ -1,0 +1,36 @@
+/*
+ * endpoint: where a bucket is asked, as host and path. Pure. The host is always made here, from the
+ * options and a region's name; never from what a server sent, so that credentials cannot be led
+ * astray.
+ */
+#ifndef PENATES_S3_ENDPOINT_H
+#define PENATES_S3_ENDPOINT_H
+
+#include "agent/base/err.h"
+
+struct endpoint_options {
+    const char *bucket;
+    const char *endpoint; /* NULL: AWS; else "http://host[:port][/path]" or https */
+    bool path_style;      /* implied where the bucket's name cannot be part of a host name */
+    bool dualstack, fips; /* AWS only */
+};
+
+/* Immutable once made. */
+struct endpoint {
+    char *base;            /* "https://host[:port]" */
+    char *host;            /* Host header; without the scheme's own port, as it is sent */
+    char *path;            /* encoded, to be followed by "/key": "" or "/bucket" */
+    char *region;          /* signed for */
+    bool aws;              /* the host names the region */
+    struct endpoint *next; /* the owner's: all that were made */
+};
+
+/* ERR_CONFIG: bucket, region or endpoint cannot be used. The caller frees. */
+int endpoint_new(const struct endpoint_options *options, const char *region, struct endpoint **ret,
+                 struct err *e) MUST_CHECK;
+void endpoint_free(struct endpoint *endpoint); /* NULL is fine; not what is linked by next */
+
+/* True for text that can stand as a region in a host name. */
+bool endpoint_region_is_valid(const char *region);
+
+#endif

@@ -1,0 +1,299 @@
+#include "s3/list_xml.h"
+
+#include <string.h>
+
+#include "agent/base/parse.h"
+#include "s3/uri.h"
+#include "s3/xml.h"
+
+enum {
+    ENTRY_ETAG_MAX = 128,
+    ENTRY_CLASS_MAX = 64,
+};
+
+/* A page half read. One entry is collected at a time. */
+struct page_reader {
+    s3_entry_fn *fn;
+    void *ctx;
+    bool url; /* keys are encoded */
+    bool url_told;
+    bool is_listing;
+    bool in_contents, in_folder; /* inside <Contents>, inside <CommonPrefixes> */
+    struct list_page page;
+    struct buf key;
+    bool has_key, has_size, has_checksum_type;
+    char etag[ENTRY_ETAG_MAX];
+    char storage_class[ENTRY_CLASS_MAX];
+    struct s3_entry entry;
+};
+
+static bool contains(struct slice text, const char *word)
+{
+    return text.size > 0 && memmem(text.data, text.size, word, strlen(word)) != NULL;
+}
+
+/* Without quotes; what does not fit counts as not told. */
+static void copy_etag(struct page_reader *reader, const struct buf *text)
+{
+    const char *etag = buf_str(text);
+    size_t size = text->size;
+    if (size >= 2 && etag[0] == '"' && etag[size - 1] == '"') {
+        etag++;
+        size -= 2;
+    }
+    if (size >= sizeof(reader->etag)) {
+        size = 0;
+    }
+    memcpy(reader->etag, etag, size);
+    reader->etag[size] = '\0';
+}
+
+static enum s3_checksum_kind checksum_kind(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum s3_checksum_kind kind;
+    } KINDS[] = {
+        {"CRC32", S3_CHECKSUM_CRC32},         {"CRC32C", S3_CHECKSUM_CRC32C},
+        {"CRC64NVME", S3_CHECKSUM_CRC64NVME}, {"SHA1", S3_CHECKSUM_SHA1},
+        {"SHA256", S3_CHECKSUM_SHA256},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
+        if (strcmp(name, KINDS[i].name) == 0) {
+            return KINDS[i].kind;
+        }
+    }
+    return S3_CHECKSUM_NONE;
+}
+
+static int take_key(struct page_reader *reader, const struct buf *text, struct err *e)
+{
+    buf_clear(&reader->key);
+    const bool ok = reader->url ? uri_decode(buf_str(text), text->size, true, &reader->key)
+                                : buf_append(&reader->key, buf_str(text), text->size);
+    if (!ok || reader->key.size == 0) {
+        return err_set(e, ERR_CORRUPT, "listing: key '%.200s' is empty, too long or badly encoded",
+                       buf_str(text));
+    }
+    reader->has_key = true;
+    return 0;
+}
+
+/* Of several checksums the first one that is known counts. */
+static void take_algorithm(struct page_reader *reader, const struct buf *text)
+{
+    if (reader->entry.checksum == S3_CHECKSUM_NONE) {
+        reader->entry.checksum = checksum_kind(buf_str(text));
+    }
+}
+
+static int take_size(struct page_reader *reader, const struct buf *text, struct err *e)
+{
+    if (!parse_u64(buf_str(text), text->size, &reader->entry.size)) {
+        return err_set(e, ERR_CORRUPT, "listing: size '%.40s' is not a number", buf_str(text));
+    }
+    reader->has_size = true;
+    return 0;
+}
+
+static int take_content(struct page_reader *reader, const char *name, const struct buf *text,
+                        struct err *e)
+{
+    struct s3_entry *const entry = &reader->entry;
+    if (strcmp(name, "Key") == 0) {
+        return take_key(reader, text, e);
+    }
+    if (strcmp(name, "Size") == 0) {
+        return take_size(reader, text, e);
+    }
+    if (strcmp(name, "ETag") == 0) {
+        copy_etag(reader, text);
+    } else if (strcmp(name, "LastModified") == 0) {
+        (void)parse_time_ms(buf_str(text), &entry->modified_ms); /* stays -1: unreadable */
+    } else if (strcmp(name, "StorageClass") == 0 && text->size < sizeof(reader->storage_class)) {
+        memcpy(reader->storage_class, buf_str(text), text->size + 1);
+    } else if (strcmp(name, "ChecksumAlgorithm") == 0) {
+        take_algorithm(reader, text);
+    } else if (strcmp(name, "ChecksumType") == 0) {
+        reader->has_checksum_type = true;
+        entry->checksum_composite = strcmp(buf_str(text), "COMPOSITE") == 0;
+    }
+    return 0;
+}
+
+static int give_entry(struct page_reader *reader, bool is_folder, struct err *e)
+{
+    struct s3_entry *const entry = &reader->entry;
+    if (!reader->has_key || (!is_folder && !reader->has_size)) {
+        return err_set(e, ERR_CORRUPT, "listing: an entry without %s",
+                       reader->has_key ? "a size" : "a key");
+    }
+    entry->is_folder = is_folder;
+    entry->key = buf_str(&reader->key);
+    entry->etag = reader->etag;
+    entry->storage_class = reader->storage_class;
+    /* Stores that name no type make composite checksums of what was uploaded in parts, and such an
+     * object's ETag ends in "-N". */
+    if (!reader->has_checksum_type && entry->checksum != S3_CHECKSUM_NONE &&
+        entry->checksum != S3_CHECKSUM_CRC64NVME && strchr(entry->etag, '-') != NULL) {
+        entry->checksum_composite = true;
+    }
+    reader->page.entries++;
+    const int outcome = reader->fn(reader->ctx, entry, e);
+    ASSERT(outcome >= -1 && outcome <= 1);
+    reader->page.enough = outcome == 1;
+    return outcome;
+}
+
+static int take_page_fact(struct page_reader *reader, const char *name, const struct buf *text,
+                          struct err *e)
+{
+    if (strcmp(name, "IsTruncated") == 0) {
+        reader->page.truncated = strcmp(buf_str(text), "true") == 0;
+    } else if (strcmp(name, "EncodingType") == 0) {
+        reader->url_told = strcmp(buf_str(text), "url") == 0;
+    } else if (strcmp(name, "NextContinuationToken") == 0) {
+        buf_clear(&reader->page.token);
+        if (!buf_append(&reader->page.token, buf_str(text), text->size)) {
+            return err_set(e, ERR_LIMIT, "listing: continuation token of more than %d bytes",
+                           LIST_TOKEN_MAX);
+        }
+    }
+    return 0;
+}
+
+static void on_begin(void *ctx, const char *name, unsigned depth)
+{
+    struct page_reader *reader = ctx;
+    if (depth == 0) {
+        reader->is_listing = strcmp(name, "ListBucketResult") == 0;
+    } else if (depth == 1) {
+        reader->entry = (struct s3_entry){.modified_ms = -1};
+        reader->has_key = false;
+        reader->has_size = false;
+        reader->has_checksum_type = false;
+        reader->etag[0] = '\0';
+        reader->storage_class[0] = '\0';
+        reader->in_contents = strcmp(name, "Contents") == 0;
+        reader->in_folder = strcmp(name, "CommonPrefixes") == 0;
+    }
+}
+
+static int on_end(void *ctx, const char *name, unsigned depth, const struct buf *text,
+                  struct err *e)
+{
+    struct page_reader *reader = ctx;
+    if (!reader->is_listing) {
+        return err_set(e, ERR_CORRUPT, "listing: the answer is another document ('%.40s')", name);
+    }
+    if (depth == 2 && reader->in_contents) {
+        return take_content(reader, name, text, e);
+    }
+    if (depth == 2 && reader->in_folder && strcmp(name, "Prefix") == 0) {
+        return take_key(reader, text, e);
+    }
+    if (depth == 1 && (reader->in_contents || reader->in_folder)) {
+        return give_entry(reader, reader->in_folder, e);
+    }
+    return depth == 1 ? take_page_fact(reader, name, text, e) : 0;
+}
+
+static int check_page(const struct page_reader *reader, struct err *e)
+{
+    if (reader->page.enough) {
+        return 0;
+    }
+    if (reader->url_told != reader->url) {
+        return err_set(e, ERR_CORRUPT, "listing: the page contradicts itself about its encoding");
+    }
+    if (reader->page.truncated && reader->page.token.size == 0) {
+        return err_set(e, ERR_CORRUPT, "listing: more pages, but no token to ask for them");
+    }
+    return 0;
+}
+
+void list_page_done(struct list_page *page)
+{
+    buf_done(&page->token);
+}
+
+int list_xml_parse(struct slice body, s3_entry_fn *fn, void *ctx, struct list_page *ret,
+                   struct err *e)
+{
+    static const struct xml_events EVENTS = {.begin = on_begin, .end = on_end};
+    ASSERT(fn != NULL);
+    struct page_reader reader = {
+        .fn = fn,
+        .ctx = ctx,
+        /* Looked for ahead, because some stores (MinIO) say it after the last entry. Within the
+         * text of a key it could not stand like this: '<' is escaped there. */
+        .url = contains(body, "<EncodingType>url</EncodingType>"),
+        .page = LIST_PAGE_INIT,
+        .key = BUF_INIT(LIST_KEY_MAX),
+    };
+    int outcome = xml_walk(body, &EVENTS, &reader, e);
+    outcome = outcome == 0 ? check_page(&reader, e) : outcome;
+    buf_done(&reader.key);
+    if (outcome != 0) {
+        list_page_done(&reader.page);
+        return -1;
+    }
+    list_page_done(ret);
+    *ret = reader.page;
+    return 0;
+}
+
+/* The five entities of XML and decimal references, which is all that a token needs. */
+static bool unescape(const char *text, size_t size, struct buf *ret)
+{
+    static const struct {
+        const char *entity;
+        char c;
+    } ENTITIES[] = {{"&amp;", '&'},   {"&lt;", '<'},  {"&gt;", '>'},   {"&quot;", '"'},
+                    {"&apos;", '\''}, {"&#34;", '"'}, {"&#39;", '\''}, {"&#43;", '+'}};
+    for (size_t at = 0; at < size;) {
+        size_t taken = 1;
+        char c = text[at];
+        if (c == '<') {
+            return false;
+        }
+        if (c == '&') {
+            taken = 0;
+            for (size_t i = 0; i < ARRAY_SIZE(ENTITIES) && taken == 0; i++) {
+                const size_t entity = strlen(ENTITIES[i].entity);
+                if (size - at >= entity && memcmp(text + at, ENTITIES[i].entity, entity) == 0) {
+                    taken = entity;
+                    c = ENTITIES[i].c;
+                }
+            }
+        }
+        if (taken == 0 || !buf_append_char(ret, c)) {
+            return false;
+        }
+        at += taken;
+    }
+    return ret->size > 0;
+}
+
+bool list_xml_find_token(struct slice body, struct buf *ret_token)
+{
+    static const char OPEN[] = "<NextContinuationToken>";
+    static const char CLOSE[] = "</NextContinuationToken>";
+    if (!contains(body, "<IsTruncated>true</IsTruncated>")) {
+        return false;
+    }
+    const char *const text = (const char *)body.data;
+    const char *begin = memmem(text, body.size, OPEN, sizeof(OPEN) - 1);
+    if (begin == NULL) {
+        return false;
+    }
+    begin += sizeof(OPEN) - 1;
+    const char *const end =
+        memmem(begin, (size_t)(text + body.size - begin), CLOSE, sizeof(CLOSE) - 1);
+    buf_clear(ret_token);
+    if (end == NULL || !unescape(begin, (size_t)(end - begin), ret_token)) {
+        buf_clear(ret_token);
+        return false;
+    }
+    return true;
+}

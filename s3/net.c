@@ -1,0 +1,409 @@
+#include "s3/net.h"
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/base/thread.h"
+#include "s3/request.h"
+
+enum {
+    WATCH_EVERY_MS = 100, /* how often stalls are looked for */
+    IDLE_MS = 10000,      /* work wakes the thread: this only bounds the harm of a lost wake-up */
+    STALL_FLOOR = 1024,   /* bytes per second: what trickles slower is cut like what stands */
+};
+
+struct net {
+    /* set once */
+    struct s3_client *client;
+    unsigned index;
+    unsigned slot_count;
+    CURLM *multi;
+    pthread_t thread;
+    uint64_t stall_bytes; /* fewer in stall_ms: stalled */
+
+    /* under the client's lock */
+    struct net_load load;
+
+    /* net thread */
+    struct request **requests; /* slot_count places, filled as they are needed */
+    unsigned request_count;
+    struct request *free_requests;
+    unsigned active;
+    struct get_queue delayed;
+    uint64_t delayed_due_ms; /* of the one that is due first; UINT64_MAX: none */
+    uint64_t watched_at_ms;
+    struct sigv4_key_cache key_cache;
+};
+
+struct net_load *net_load(struct net *net)
+{
+    return &net->load;
+}
+
+unsigned net_slot_count(const struct net *net)
+{
+    return net->slot_count;
+}
+
+unsigned net_index(const struct net *net)
+{
+    return net->index;
+}
+
+/* "get s3://bucket/key", for what an operator reads. */
+static void wrap(const struct net *net, const struct s3_get *get, struct err *e)
+{
+    const char *const bucket = net->client->options.bucket;
+    if (get->transfer->page != NULL) {
+        err_wrap(e, "list s3://%s/%s", bucket, get->key);
+    } else {
+        err_wrap(e, "%s s3://%s/%s", get->head ? "head" : "get", bucket, get->key);
+    }
+}
+
+static void complete(const struct net *net, struct s3_get *get, struct err *e)
+{
+    ASSERT(get->transfer != NULL);
+    if (e->kind != ERR_NONE) {
+        wrap(net, get, e);
+    }
+    get->err = *e;
+    free(TAKE_PTR(get->transfer));
+    get->done(get);
+}
+
+static void complete_cancelled(const struct net *net, struct s3_get *get)
+{
+    struct err e = ERR_INIT;
+    err_set(&e, ERR_CANCELLED, "interrupted");
+    complete(net, get, &e);
+}
+
+static void delay(struct net *net, struct s3_get *get, uint64_t due_ms)
+{
+    get->transfer->due_ms = due_ms;
+    get_queue_push(&net->delayed, get);
+    net->delayed_due_ms = due_ms < net->delayed_due_ms ? due_ms : net->delayed_due_ms;
+}
+
+/* A repair helps once: a second time the same answer is final. True: ask again at once. */
+static bool repair(struct net *net, const struct request *request, enum verdict verdict)
+{
+    struct s3_transfer *const transfer = request->get->transfer;
+    const unsigned bit = 1U << (unsigned)verdict;
+    if ((transfer->repaired & bit) != 0) {
+        return false;
+    }
+    transfer->repaired |= bit;
+    if (verdict == VERDICT_REGION) {
+        const char *const region = request->headers.bucket_region[0] != '\0'
+                                       ? request->headers.bucket_region
+                                       : request->error.region;
+        return client_learn_region(net->client, transfer->endpoint, region);
+    }
+    if (net->client->options.no_sign) {
+        return false;
+    }
+    if (verdict == VERDICT_RENEW) {
+        creds_reject(net->client->options.creds, &request->creds);
+        return true;
+    }
+    ASSERT(verdict == VERDICT_SKEW);
+    if (request->headers.date_ms < 0) {
+        return false;
+    }
+    client_learn_skew(net->client, request->headers.date_ms - clock_wall_ms());
+    return true;
+}
+
+/* The try has ended and its place is free: what becomes of the get? */
+static void settle(struct net *net, struct s3_get *get, enum verdict verdict, struct err *e)
+{
+    uint64_t delay_ms = 0;
+    const uint64_t now_ms = clock_mono_ms();
+    if (verdict == VERDICT_DONE || verdict == VERDICT_FAIL) {
+        complete(net, get, e);
+        return;
+    }
+    if (!client_may_retry(net->client, get, verdict == VERDICT_SLOW_DOWN, now_ms, &delay_ms)) {
+        if (get->tries > 1) {
+            err_wrap(e, "after %u tries", get->tries);
+        }
+        complete(net, get, e);
+        return;
+    }
+    log_debug("s3: retry key=%s try=%u in_ms=%" PRIu64 " why=%s", get->key, get->tries, delay_ms,
+              e->text);
+    delay(net, get, now_ms + delay_ms);
+}
+
+static void release_request(struct net *net, struct request *request)
+{
+    request_end(request);
+    request->next = net->free_requests;
+    net->free_requests = request;
+}
+
+/* Ends one try. The place is given back before done() is called, so that the wire stays busy. */
+static void finish(struct net *net, struct request *request, enum verdict verdict, struct err *e)
+{
+    struct s3_get *get = request->get;
+    const uint64_t bytes = request->body_size;
+    const bool repairable =
+        verdict == VERDICT_SKEW || verdict == VERDICT_RENEW || verdict == VERDICT_REGION;
+    const bool at_once = repairable && repair(net, request, verdict);
+    if (repairable && !at_once) {
+        /* A redirect that names no region is temporary by its kind: later it may be gone. */
+        verdict = e->kind == ERR_RETRY ? VERDICT_RETRY : VERDICT_FAIL;
+    }
+    release_request(net, request);
+    client_give_back(net->client, net, verdict, bytes);
+    if (at_once) {
+        client_requeue(net->client, net, get);
+    } else {
+        settle(net, get, verdict, e);
+    }
+}
+
+static void detach(struct net *net, struct request *request)
+{
+    const CURLMcode code = curl_multi_remove_handle(net->multi, request->easy);
+    ASSERT(code == CURLM_OK && net->active > 0);
+    net->active--;
+}
+
+static struct request *take_request(struct net *net)
+{
+    struct request *request = net->free_requests;
+    if (request != NULL) {
+        net->free_requests = request->next;
+        return request;
+    }
+    ASSERT(net->request_count < net->slot_count);
+    request = request_new(net->client);
+    net->requests[net->request_count] = request;
+    net->request_count++;
+    return request;
+}
+
+static void start(struct net *net, struct s3_get *get)
+{
+    struct err e = ERR_INIT;
+    const uint64_t now_ms = clock_mono_ms();
+    if (get->transfer->first_try_ms == 0) {
+        get->transfer->first_try_ms = now_ms;
+    }
+    struct request *request = take_request(net);
+    if (request_begin(request, get, &net->key_cache, &e) != 0) {
+        request->next = net->free_requests;
+        net->free_requests = request;
+        client_give_back(net->client, net, VERDICT_FAIL, 0);
+        complete(net, get, &e);
+        return;
+    }
+    request->window_begin_ms = now_ms;
+    const CURLMcode code = curl_multi_add_handle(net->multi, request->easy);
+    ASSERT(code == CURLM_OK);
+    net->active++;
+}
+
+/* Returns how many ended. */
+static unsigned finish_ended(struct net *net)
+{
+    unsigned ended = 0;
+    int left = 0;
+    for (const CURLMsg *message = curl_multi_info_read(net->multi, &left); message != NULL;
+         message = curl_multi_info_read(net->multi, &left)) {
+        ASSERT(message->msg == CURLMSG_DONE);
+        const CURLcode code = message->data.result;
+        char *private = NULL;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        struct request *request = (struct request *)(void *)private;
+        ASSERT(request != NULL && request->get != NULL);
+        detach(net, request);
+        struct err e = ERR_INIT;
+        const enum verdict verdict = request_judge(request, code, &e);
+        finish(net, request, verdict, &e);
+        ended++;
+    }
+    return ended;
+}
+
+/* A handle that is taken out in mid-transfer closes its connection: the next try gets a new one.
+ * Returns how many ended. */
+static unsigned cut_stalled(struct net *net, uint64_t now_ms)
+{
+    const uint64_t stall_ms = net->client->options.stall_ms;
+    if (stall_ms == 0 || now_ms - net->watched_at_ms < WATCH_EVERY_MS) {
+        return 0;
+    }
+    unsigned ended = 0;
+    net->watched_at_ms = now_ms;
+    for (unsigned i = 0; i < net->request_count; i++) {
+        struct request *request = net->requests[i];
+        if (request->get == NULL || now_ms - request->window_begin_ms < stall_ms) {
+            continue;
+        }
+        if (request->window_bytes >= net->stall_bytes) {
+            request->window_begin_ms = now_ms;
+            request->window_bytes = 0;
+            continue;
+        }
+        struct err e = ERR_INIT;
+        detach(net, request);
+        const enum verdict verdict = request_judge(request, CURLE_OPERATION_TIMEDOUT, &e);
+        if (verdict == VERDICT_RETRY) {
+            err_set(&e, ERR_RETRY, "the connection stalls: %" PRIu64 " bytes in %" PRIu64 " ms",
+                    request->window_bytes, stall_ms);
+        }
+        finish(net, request, verdict, &e);
+        ended++;
+    }
+    return ended;
+}
+
+static void requeue_due(struct net *net, uint64_t now_ms)
+{
+    if (now_ms < net->delayed_due_ms) {
+        return;
+    }
+    struct get_queue waiting = net->delayed;
+    net->delayed = (struct get_queue){.head = NULL};
+    net->delayed_due_ms = UINT64_MAX;
+    for (struct s3_get *get = get_queue_pop(&waiting); get != NULL; get = get_queue_pop(&waiting)) {
+        if (get->transfer->due_ms <= now_ms) {
+            client_requeue(net->client, net, get);
+        } else {
+            delay(net, get, get->transfer->due_ms);
+        }
+    }
+}
+
+static void cancel_all(struct net *net, struct get_queue *taken)
+{
+    for (struct s3_get *get = get_queue_pop(taken); get != NULL; get = get_queue_pop(taken)) {
+        complete_cancelled(net, get);
+    }
+    for (unsigned i = 0; i < net->request_count; i++) {
+        struct request *request = net->requests[i];
+        if (request->get != NULL) {
+            struct s3_get *get = request->get;
+            const uint64_t bytes = request->body_size;
+            detach(net, request);
+            release_request(net, request);
+            client_give_back(net->client, net, VERDICT_FAIL, bytes);
+            complete_cancelled(net, get);
+        }
+    }
+    struct get_queue waiting = net->delayed;
+    net->delayed = (struct get_queue){.head = NULL};
+    net->delayed_due_ms = UINT64_MAX;
+    for (struct s3_get *get = get_queue_pop(&waiting); get != NULL; get = get_queue_pop(&waiting)) {
+        complete_cancelled(net, get);
+    }
+}
+
+static int poll_timeout(const struct net *net, uint64_t now_ms)
+{
+    uint64_t timeout_ms = net->active > 0 ? WATCH_EVERY_MS : IDLE_MS;
+    if (net->delayed_due_ms != UINT64_MAX) {
+        const uint64_t left_ms = net->delayed_due_ms > now_ms ? net->delayed_due_ms - now_ms : 0;
+        timeout_ms = left_ms < timeout_ms ? left_ms : timeout_ms;
+    }
+    return (int)timeout_ms;
+}
+
+static void work(struct net *net, struct get_queue *gets)
+{
+    const bool fresh = gets->head != NULL;
+    for (struct s3_get *get = get_queue_pop(gets); get != NULL; get = get_queue_pop(gets)) {
+        start(net, get);
+    }
+    int running = 0;
+    CURLMcode code = curl_multi_perform(net->multi, &running);
+    ASSERT(code == CURLM_OK);
+    unsigned ended = finish_ended(net);
+    const uint64_t now_ms = clock_mono_ms();
+    ended += cut_stalled(net, now_ms);
+    const bool due = now_ms >= net->delayed_due_ms;
+    requeue_due(net, now_ms);
+    if (!fresh && !due && ended == 0) {
+        code = curl_multi_poll(net->multi, NULL, 0, poll_timeout(net, now_ms), NULL);
+        ASSERT(code == CURLM_OK);
+    }
+}
+
+static void sleep_until_woken(const struct net *net)
+{
+    const CURLMcode code = curl_multi_poll(net->multi, NULL, 0, IDLE_MS, NULL);
+    ASSERT(code == CURLM_OK);
+}
+
+static void *run(void *arg)
+{
+    struct net *net = arg;
+    for (;;) {
+        struct client_work taken = client_take(net->client, net);
+        if (!taken.cancelled) {
+            work(net, &taken.gets);
+        } else if (taken.gets.head != NULL || net->active > 0 || net->delayed.head != NULL) {
+            cancel_all(net, &taken.gets); /* whose done() may submit: so look again */
+        } else if (taken.stopping) {
+            return NULL;
+        } else {
+            sleep_until_woken(net);
+        }
+    }
+}
+
+struct net *net_new(struct s3_client *client, unsigned index, unsigned slot_count)
+{
+    ASSERT(slot_count > 0 && index < CLIENT_NETS_MAX);
+    struct net *net = xcalloc(1, sizeof(*net));
+    net->client = client;
+    net->index = index;
+    net->slot_count = slot_count;
+    net->requests = xcalloc(slot_count, sizeof(struct request *));
+    net->delayed_due_ms = UINT64_MAX;
+    const uint64_t floor = client->options.stall_ms * STALL_FLOOR / 1000;
+    /* With a limit of bandwidth slowness is our own doing. */
+    net->stall_bytes = client->options.bandwidth > 0 || floor == 0 ? 1 : floor;
+    net->multi = curl_multi_init();
+    ASSERT(net->multi != NULL);
+    (void)curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)slot_count);
+    (void)curl_multi_setopt(net->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    return net;
+}
+
+void net_start(struct net *net)
+{
+    net->thread = thread_start(run, net, "penates-net");
+}
+
+void net_wake(struct net *net)
+{
+    const CURLMcode code = curl_multi_wakeup(net->multi);
+    ASSERT(code == CURLM_OK);
+}
+
+void net_join(struct net *net)
+{
+    thread_join(net->thread);
+}
+
+void net_free(struct net *net)
+{
+    ASSERT(net->active == 0 && net->load.assigned == 0);
+    for (unsigned i = 0; i < net->request_count; i++) {
+        request_free(net->requests[i]);
+    }
+    free(net->requests);
+    const CURLMcode code = curl_multi_cleanup(net->multi);
+    ASSERT(code == CURLM_OK);
+    sigv4_key_cache_wipe(&net->key_cache);
+    free(net);
+}

@@ -1,0 +1,1 @@
+unit_test(test_s3_client LIBRARIES s3 SOURCES unit/scripted_server.c)
