@@ -8,7 +8,7 @@
 #include "agent/base/random.h"
 #include "codec/crc.h"
 
-enum { FILE_SIZE_MAX = 1 << 28 };
+enum { FILE_SIZE_MAX = 1 << 28, PLAIN_SIZE_MAX = 1 << 25 };
 
 /* What is emitted, in place, with one mark a byte. */
 struct rig_sink {
@@ -106,7 +106,9 @@ struct rig_result rig_decode(const struct codec *codec, struct slice stored,
     struct framer *framer = codec->framer_new(&limits);
     struct rig_parts parts = {0};
     struct rig_result result = {.cut = rig_cut(codec, framer, stored, splits, &parts)};
-    if (result.cut == CODEC_OK) {
+    if (result.cut == CODEC_OK && codec->plain_size(framer) > PLAIN_SIZE_MAX) {
+        result.decode = CODEC_LIMIT; /* promises are cheap, and this rig would allocate them all */
+    } else if (result.cut == CODEC_OK) {
         result.size = (size_t)codec->plain_size(framer);
         struct rig_sink sink = {.plain = xcalloc(result.size + 1, 1),
                                 .written = xcalloc(result.size + 1, 1)};
