@@ -71,10 +71,9 @@ struct codec {
     void (*framer_free)(struct framer *framer); /* NULL is fine */
 };
 
-extern const struct codec codec_snappy; /* snappy_xerial.c: what Priam writes */
-extern const struct codec
-    codec_snappy_framed;              /* snappy_framed.c: "sNaPpY" framing, masked CRC-32C */
-extern const struct codec codec_none; /* identity.c: stored as is */
+extern const struct codec codec_snappy;        /* snappy_xerial.c: what Priam writes */
+extern const struct codec codec_snappy_framed; /* snappy_framed.c: Snappy's own framing */
+extern const struct codec codec_none;          /* identity.c: stored as is */
 
 /* What the key or the manifest says about an object's bytes. */
 enum codec_claim {
