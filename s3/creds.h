@@ -1,8 +1,8 @@
 /*
  * creds: who we are to AWS. A chain of providers in the order of the AWS CLI: an explicit profile,
- * the environment, the shared files, IMDSv2. The answer is cached and renewed ahead of its expiry by
- * one caller while others go on with the old one; a failed renewal keeps what there is. Any thread.
- * Secrets are never logged, and are overwritten before their memory is freed.
+ * the environment, the shared files, IMDSv2. The answer is cached and renewed ahead of its expiry
+ * by one caller while others go on with the old one; a failed renewal keeps what there is. Any
+ * thread. Secrets are never logged, and are overwritten before their memory is freed.
  */
 #ifndef PENATES_S3_CREDS_H
 #define PENATES_S3_CREDS_H
@@ -22,18 +22,19 @@ struct creds_value {
     char secret[CREDS_SECRET_MAX];
     char token[CREDS_TOKEN_MAX]; /* "" for long-lived keys */
     int64_t expires_ms;          /* 0: never */
-    char source[64];             /* "environment", "profile 'dr'", "instance role 'x'": for messages */
+    char source[64]; /* "environment", "profile 'dr'", "instance role 'x'": for messages */
 };
 
 void creds_value_wipe(struct creds_value *value);
 
 struct creds_options {
-    const char *profile;   /* --profile; NULL: AWS_PROFILE, then "default" */
-    const char *role_arn;  /* reserved for the full chain: ERR_CONFIG when set */
+    const char *profile;  /* --profile; NULL: AWS_PROFILE, then "default" */
+    const char *role_arn; /* reserved for the full chain: ERR_CONFIG when set */
 };
 
 struct creds;
 
+/* Touches no file and no network; starts libcurl, so call it before there are threads. */
 struct creds *creds_new(const struct creds_options *options);
 void creds_free(struct creds *creds); /* NULL is fine */
 
@@ -47,7 +48,8 @@ int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_
  * once for the same id and token. */
 void creds_reject(struct creds *creds, const struct creds_value *value);
 
-/* Region from AWS_REGION, AWS_DEFAULT_REGION, the profile, IMDS; NULL when none says. Caller frees. */
+/* Region from AWS_REGION, AWS_DEFAULT_REGION, the profile, IMDS; NULL when none says. What an
+ * operator wrote is not checked. May block like creds_get. Caller frees. */
 char *creds_region(struct creds *creds);
 
 #endif

@@ -220,12 +220,12 @@ static unsigned tries_of(enum err_kind kind)
 static int ask(struct visit *visit, bool is_put, const char *path, long *ret_status, struct err *e)
 {
     while (ask_once(visit, is_put, path, ret_status, e) != 0) {
-        visit->failed_tries++;
-        if (visit->failed_tries >= tries_of(e->kind)) {
+        if (visit->failed_tries + 1 >= tries_of(e->kind)) {
             return -1;
         }
-        visit->system->sleep_ms(visit->system->ctx,
-                                (uint64_t)BACKOFF_MS << (visit->failed_tries - 1));
+        ASSERT(visit->failed_tries < TRIES);
+        visit->system->sleep_ms(visit->system->ctx, (uint64_t)BACKOFF_MS << visit->failed_tries);
+        visit->failed_tries++;
     }
     return 0;
 }
@@ -262,7 +262,8 @@ static int fetch_token(struct visit *visit, struct err *e)
                    : -1;
     }
     if (status == 403) {
-        return err_set(e, ERR_AUTH, "instance metadata: switched off for this instance (403)");
+        return err_set(e, ERR_AUTH,
+                       "instance metadata: switched off, or not for this process (403)");
     }
     trim_end(visit);
     if (status != 200 || !is_word(visit, TOKEN_LINE_MAX - sizeof(name))) {

@@ -63,7 +63,7 @@ static int too_long(struct err *e)
 
 static int format_stamp(int64_t now_ms, char ret[STAMP_SIZE], struct err *e)
 {
-    const int64_t day_s = 24 * 60 * 60;
+    const int64_t day_s = INT64_C(24) * 60 * 60;
     const int64_t now_s = now_ms / 1000;
     if (now_ms < 0 || now_s / day_s >= days_from_civil(10000, 1, 1)) {
         return err_set(e, ERR_CONFIG,
@@ -110,15 +110,13 @@ static int canonical_query(const struct sigv4_request *request, struct buf *out,
     }
     qsort(pairs, request->query_count, sizeof(pairs[0]), compare_pairs);
     for (size_t i = 0; i < request->query_count; i++) {
-        if (!buf_appendf(out, "%s%s=%s", i == 0 ? "" : "&", pairs[i].name, pairs[i].value)) {
-            return too_long(e);
-        }
+        buf_appendf(out, "%s%s=%s", i == 0 ? "" : "&", pairs[i].name, pairs[i].value);
     }
-    return 0;
+    return out->overflowed ? too_long(e) : 0;
 }
 
 /* Spaces at both ends fall away and runs of them become one, as the verifier will see it. */
-static bool append_value(const char *value, struct buf *out)
+static void append_value(const char *value, struct buf *out)
 {
     const size_t size_before = out->size;
     bool space = false;
@@ -127,12 +125,12 @@ static bool append_value(const char *value, struct buf *out)
             space = out->size > size_before;
             continue;
         }
-        if ((space && !buf_append_char(out, ' ')) || !buf_append_char(out, *at)) {
-            return false;
+        if (space) {
+            buf_append_char(out, ' ');
+            space = false;
         }
-        space = false;
+        buf_append_char(out, *at);
     }
-    return true;
 }
 
 static int check_value(const struct sigv4_pair *header, struct err *e)
@@ -182,30 +180,26 @@ static int collect_headers(const struct sigv4_request *request, const char *stam
     return 0;
 }
 
-static bool append_names(const struct signed_headers *headers, struct buf *out)
+/* The appenders leave it to buf.overflowed to tell that something did not fit. */
+static void append_names(const struct signed_headers *headers, struct buf *out)
 {
     for (size_t i = 0; i < headers->count; i++) {
-        if (!buf_appendf(out, "%s%s", i == 0 ? "" : ";", headers->pairs[i].name)) {
-            return false;
-        }
+        buf_appendf(out, "%s%s", i == 0 ? "" : ";", headers->pairs[i].name);
     }
-    return true;
 }
 
-static bool append_canonical(const struct sigv4_request *request, const char *query,
+static void append_canonical(const struct sigv4_request *request, const char *query,
                              const struct signed_headers *headers, struct buf *out)
 {
-    if (!buf_appendf(out, "%s\n%s\n%s\n", request->method, request->path, query)) {
-        return false;
-    }
+    buf_appendf(out, "%s\n%s\n%s\n", request->method, request->path, query);
     for (size_t i = 0; i < headers->count; i++) {
-        if (!buf_appendf(out, "%s:", headers->pairs[i].name) ||
-            !append_value(headers->pairs[i].value, out) || !buf_append_char(out, '\n')) {
-            return false;
-        }
+        buf_appendf(out, "%s:", headers->pairs[i].name);
+        append_value(headers->pairs[i].value, out);
+        buf_append_char(out, '\n');
     }
-    return buf_append_char(out, '\n') && append_names(headers, out) &&
-           buf_appendf(out, "\n%s", empty_sha256);
+    buf_append_char(out, '\n');
+    append_names(headers, out);
+    buf_appendf(out, "\n%s", empty_sha256);
 }
 
 static void derive_key(struct sigv4_key_cache *cache)
@@ -272,17 +266,19 @@ static void compute_signature(const struct sigv4_request *request, struct sigv4_
     sign_text(request, cache, date, text, ret_signature);
 }
 
-static bool append_lines(const struct sigv4_request *request, const char *stamp, const char *scope,
+static void append_lines(const struct sigv4_request *request, const char *stamp, const char *scope,
                          const struct signed_headers *headers, const char *signature,
                          struct buf *out)
 {
     const struct creds_value *creds = request->creds;
-    return buf_appendf(out, "x-amz-date: %s\nx-amz-content-sha256: %s\n", stamp, empty_sha256) &&
-           (creds->token[0] == '\0' ||
-            buf_appendf(out, "x-amz-security-token: %s\n", creds->token)) &&
-           buf_appendf(out, "authorization: %s Credential=%s/%s, SignedHeaders=", algorithm,
-                       creds->id, scope) &&
-           append_names(headers, out) && buf_appendf(out, ", Signature=%s\n", signature);
+    buf_appendf(out, "x-amz-date: %s\nx-amz-content-sha256: %s\n", stamp, empty_sha256);
+    if (creds->token[0] != '\0') {
+        buf_appendf(out, "x-amz-security-token: %s\n", creds->token);
+    }
+    buf_appendf(out, "authorization: %s Credential=%s/%s, SignedHeaders=", algorithm, creds->id,
+                scope);
+    append_names(headers, out);
+    buf_appendf(out, ", Signature=%s\n", signature);
 }
 
 int sigv4_sign(const struct sigv4_request *request, struct sigv4_key_cache *cache,
@@ -303,7 +299,8 @@ int sigv4_sign(const struct sigv4_request *request, struct sigv4_key_cache *cach
         return -1;
     }
     autobuf struct buf canonical = BUF_INIT(CANONICAL_MAX);
-    if (!append_canonical(request, buf_str(&query), &headers, &canonical)) {
+    append_canonical(request, buf_str(&query), &headers, &canonical);
+    if (canonical.overflowed) {
         return too_long(e);
     }
     char scope[SCOPE_SIZE];
@@ -311,8 +308,8 @@ int sigv4_sign(const struct sigv4_request *request, struct sigv4_key_cache *cach
     compute_signature(request, cache, stamp, &canonical, scope, signature);
 
     autobuf struct buf lines = BUF_INIT(CANONICAL_MAX);
-    if (!append_lines(request, stamp, scope, &headers, signature, &lines) ||
-        query.size > ret_query->size_max - ret_query->size ||
+    append_lines(request, stamp, scope, &headers, signature, &lines);
+    if (lines.overflowed || query.size > ret_query->size_max - ret_query->size ||
         !buf_append(ret_headers, buf_str(&lines), lines.size)) {
         return too_long(e);
     }

@@ -295,7 +295,7 @@ static void test_bad_tokens(void **state)
     const struct {
         const char *reply, *text;
     } cases[] = {
-        {HTTP("403 Forbidden", ""), "switched off for this instance"},
+        {HTTP("403 Forbidden", ""), "switched off, or not for this process (403)"},
         {HTTP("404 Not Found", ""), "no IMDSv2 token (404)"},
         {HTTP("405 Not Allowed", ""), "no IMDSv2 token (405)"},
         {HTTP("302 Found", "x"), "no IMDSv2 token (302)"},
