@@ -309,7 +309,8 @@ static bool parse_v1(const struct parts *parts, struct backup_key *key, const ch
     key->cluster = parts->at[1];
     key->token = parts->at[2];
     key->claim = CODEC_CLAIM_UNKNOWN;
-    if (!parse_minute_ms((const char *)parts->at[3].data, parts->at[3].size, &key->time_ms)) {
+    if (!parse_minute_ms((const char *)parts->at[3].data, parts->at[3].size, &key->time_ms) ||
+        key->time_ms < 0) {
         return no(ret_why, "has an unreadable time");
     }
     const struct slice type = parts->at[4];

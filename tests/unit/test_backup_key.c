@@ -153,6 +153,7 @@ static void test_bad(void **state)
         /* Times. */
         {"", "r/c/1/202302290000/META/meta.json", "has an unreadable time"},
         {"", "r/c/1/202306012400/META/meta.json", "has an unreadable time"},
+        {"", "r/c/1/196912312359/META/meta.json", "has an unreadable time"},
         {"", "r/c/1/20230601000/META/meta.json", "has an unreadable time"},
         {"", "r/c/1/2023060100000/META/meta.json", "has an unreadable time"},
         {"", "r/c/1/+20230601000/META/meta.json", "has an unreadable time"},

@@ -76,8 +76,7 @@ static struct tree many_clusters(void)
 {
     static const char *const FILES[] = {
         "us-east-1/shop/113427455640312821154458202479064646084/202306010000/META/meta.json",
-        "us-east-1/shop/56713727820156410577229101240436610842/202306010000/SNAP/k/t/"
-        "mc-1-big-Data.db",
+        "us-east-1/shop/56713727820156410577229101240436610842/202306010000/SNAP/k/t/manifest.json",
         "us-east-1/shop/-9/202306010000/SNAP/k/t/mc-1-big-Data.db",
         "us-east-1/blog/5/202306010000/SST/k/t/mc-1-big-Data.db",
         "eu-west-1/shop/5/202306010000/SST/k/t/mc-1-big-Data.db",
