@@ -43,6 +43,7 @@ struct part {
     struct s3_get get;
     struct chunk chunk;
     uint64_t stored_sum, plain_sum;
+    uint64_t plain_size; /* of the chunk, which is gone once decoded */
 };
 
 struct object {

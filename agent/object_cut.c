@@ -148,8 +148,8 @@ void object_opened(struct object *object)
 void object_chunk_decoded(struct part *part)
 {
     const size_t carried = part->chunk.carried_size;
+    part->plain_size = part->chunk.out_size;
     chunk_done(&part->chunk);
-    part->chunk.carried_size = 0;
     if (carried > 0) {
         cut_more(part->object, NULL, false, carried);
     }

@@ -39,7 +39,6 @@ void queue_push(struct queue *queue, struct queue_item *item)
 {
     item->next = NULL;
     mutex_lock(&queue->lock);
-    ASSERT(!queue->closed);
     *queue->end = item;
     queue->end = &item->next;
     const bool wake = queue->waiting > 0;

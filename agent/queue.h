@@ -23,7 +23,7 @@ void queue_free(struct queue *queue);
 void queue_push(struct queue *queue, struct queue_item *item);
 /* Waits for an item; NULL once the queue is closed and empty. */
 struct queue_item *queue_pop(struct queue *queue);
-/* Nothing may be pushed afterwards. */
+/* No more comes from outside: afterwards only those push who pop again themselves. */
 void queue_close(struct queue *queue);
 
 #endif

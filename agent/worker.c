@@ -144,8 +144,8 @@ static int work_in_order(struct worker *worker, struct part *part, struct err *e
         return decode(worker, part, e);
     }
     if (hash_is_sum(choice->plain)) {
-        object->plain_sum = hash_sum_combine(choice->plain, object->plain_sum, part->plain_sum,
-                                             part->chunk.out_size);
+        object->plain_sum =
+            hash_sum_combine(choice->plain, object->plain_sum, part->plain_sum, part->plain_size);
     }
     return 0;
 }

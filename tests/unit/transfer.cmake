@@ -1,0 +1,5 @@
+unit_test(test_transfer
+    SOURCES unit/transfer_rig.c unit/codec_rig.c
+    LIBRARIES transfer ${SNAPPY_LIBRARY}
+    WRAP source_get source_cancel source_stats file_sink_open file_sink_write file_sink_abandon
+         commit_start commit_file commit_failed commit_stop commit_done_before budget_free)
