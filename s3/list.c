@@ -35,6 +35,7 @@ struct listing {
     const struct s3_list *list;
     s3_entry_fn *fn;
     void *ctx;
+    bool fn_failed;       /* the words are its own then */
     unsigned empty_pages; /* in a row */
     uint64_t pages;
     /* A repeated token, at any distance, without remembering them all (Brent): the marker is set
@@ -170,6 +171,14 @@ static int check_progress(struct listing *listing, const struct list_page *page,
     return 0;
 }
 
+static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct listing *listing = ctx;
+    const int outcome = listing->fn(listing->ctx, entry, e);
+    listing->fn_failed = outcome < 0;
+    return outcome;
+}
+
 /* One page, already received. *ret_next is the fetch of the following one, NULL at the end. */
 static int read_page(struct listing *listing, const struct fetch *fetch, struct fetch **ret_next,
                      struct err *e)
@@ -181,7 +190,7 @@ static int read_page(struct listing *listing, const struct fetch *fetch, struct 
     if (list_xml_find_token(body, &ahead)) {
         next = fetch_start(listing, buf_str(&ahead));
     }
-    if (list_xml_parse(body, listing->fn, listing->ctx, &page, e) != 0) {
+    if (list_xml_parse(body, on_entry, listing, &page, e) != 0) {
         fetch_drop(next);
         return -1;
     }
@@ -209,6 +218,10 @@ static int read_pages(struct listing *listing, struct err *e)
         outcome = fetch_wait(fetch, e);
         if (outcome == 0) {
             outcome = read_page(listing, fetch, &next, e);
+            if (outcome != 0 && !listing->fn_failed) {
+                err_wrap(e, "list s3://%s/%s", listing->client->options.bucket,
+                         listing->list->prefix);
+            }
         }
         fetch_free(fetch);
         fetch = next;

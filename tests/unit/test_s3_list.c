@@ -1,0 +1,277 @@
+#include "agent/base/clock.h"
+#include "s3/s3.h"
+#include "tests/unit/scripted_server.h"
+#include "tests/unit/unit.h"
+
+#define PAGE_HEAD(length) "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n"
+/* PAGE_SIZE bytes with a key and a token of one byte each. */
+#define PAGE(key, token)                                                                           \
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult><IsTruncated>true"              \
+    "</IsTruncated><NextContinuationToken>" token "</NextContinuationToken><Contents><Key>" key    \
+    "</Key><Size>7</Size></Contents></ListBucketResult>"
+#define PAGE_SIZE "202"
+
+struct rig {
+    struct scripted_server *server;
+    struct s3_client *client;
+    struct err err;
+    char keys[64];                     /* of the entries, one after the other */
+    unsigned enough_after, fail_after; /* 0: never */
+    unsigned entries;
+};
+
+static void rig_start(struct rig *rig, const struct exchange *script, size_t count, bool repeat)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->server = scripted_server_start(script, count, repeat);
+    const struct s3_options options = {
+        .bucket = "bucket",
+        .endpoint = scripted_server_url(rig->server),
+        .no_sign = true,
+        .net_threads = 2,
+        .connections = 4,
+        .retry_for_ms = 3000,
+        .stall_ms = 3000,
+    };
+    assert_int_equal(s3_client_new(&options, &rig->client, &rig->err), 0);
+}
+
+static size_t rig_stop(struct rig *rig)
+{
+    size_t served = 0;
+    s3_client_free(rig->client);
+    char *complaint = scripted_server_stop(rig->server, &served);
+    if (complaint != NULL) {
+        print_error("%s\n", complaint);
+    }
+    assert_null(complaint);
+    return served;
+}
+
+static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct rig *rig = ctx;
+    rig->entries++;
+    if (strlen(rig->keys) + strlen(entry->key) < sizeof(rig->keys)) {
+        strncat(rig->keys, entry->key, sizeof(rig->keys) - strlen(rig->keys) - 1);
+    }
+    if (rig->entries == rig->fail_after) {
+        return err_set(e, ERR_REFUSED, "no more");
+    }
+    return rig->entries == rig->enough_after ? 1 : 0;
+}
+
+static int rig_list(struct rig *rig, const struct s3_list *list)
+{
+    return s3_list(rig->client, list, on_entry, rig, &rig->err);
+}
+
+static const struct s3_list PREFIX = {.prefix = "p/"};
+
+static void test_pages(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.expect = {"GET /bucket?", "list-type=2", "encoding-type=url", "prefix=p%2F",
+                    "start-after=p%2Fa%20b"},
+         .refuse = "delimiter",
+         .reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "+")},
+        {.expect = {"continuation-token=%2B", "prefix=p%2F"},
+         .refuse = "start-after",
+         .reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "12\r\n<ListBucketResult>\r\n"
+                  "2a\r\n<Contents><Key>l</Key><Size>0</Size></Cont\r\n"
+                  "4f\r\nents><CommonPrefixes><Prefix>m/</Prefix></CommonPrefixes></ListBucket"
+                  "Result>  \n\r\n0\r\n\r\n"},
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, 2, false);
+    const struct s3_list list = {.prefix = "p/", .start_after = "p/a b"};
+    const int outcome = rig_list(&rig, &list);
+    if (outcome != 0) {
+        print_error("%s\n", rig.err.text);
+    }
+    assert_int_equal(outcome, 0);
+    assert_string_equal(rig.keys, "klm/");
+    assert_int_equal(rig_stop(&rig), 2);
+}
+
+static void test_by_folder(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.expect = {"delimiter=%2F"},
+         .refuse = "prefix=",
+         .reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"},
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, 1, false);
+    const struct s3_list list = {.prefix = "", .by_folder = true};
+    assert_int_equal(rig_list(&rig, &list), 0);
+    assert_int_equal(rig.entries, 0);
+    assert_int_equal(rig_stop(&rig), 1);
+}
+
+/* The second page is on its way while the first one is handed out. */
+static int on_slow_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct rig *rig = ctx;
+    for (unsigned i = 0; i < 300 && rig->entries == 0; i++) {
+        if (s3_client_stats(rig->client).requests >= 2) {
+            break;
+        }
+        clock_sleep_ms(10);
+    }
+    if (rig->entries == 0) {
+        assert_true(s3_client_stats(rig->client).requests >= 2);
+    }
+    return on_entry(ctx, entry, e);
+}
+
+static void test_prefetch(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "t")},
+        {.expect = {"continuation-token=t"},
+         .reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"},
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, 2, false);
+    assert_int_equal(s3_list(rig.client, &PREFIX, on_slow_entry, &rig, &rig.err), 0);
+    assert_string_equal(rig.keys, "k");
+    assert_int_equal(rig_stop(&rig), 2);
+}
+
+static void test_enough(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "t")},
+        {.reply = "", .after = AFTER_STALL}, /* asked for ahead, and not waited for */
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, 2, true);
+    rig.enough_after = 1;
+    const uint64_t begin_ms = clock_mono_ms();
+    assert_int_equal(rig_list(&rig, &PREFIX), 0);
+    assert_true(clock_mono_ms() - begin_ms < 1000);
+    assert_string_equal(rig.keys, "k");
+    assert_in_range(rig_stop(&rig), 1, 2);
+
+    rig_start(&rig, SCRIPT, 2, true);
+    rig.fail_after = 1;
+    assert_int_equal(rig_list(&rig, &PREFIX), -1);
+    assert_int_equal(rig.err.kind, ERR_REFUSED);
+    assert_in_range(rig_stop(&rig), 1, 2);
+}
+
+static void test_endless(void **state)
+{
+    (void)state;
+    static const struct exchange SAME[] = {{.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "t")}};
+    static const struct exchange CYCLE[] = {
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "a")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "b")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "c")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "d")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "e")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "c")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "d")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "e")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "c")},
+        {.reply = PAGE_HEAD(PAGE_SIZE) PAGE("k", "d")},
+    };
+    static const struct {
+        const struct exchange *script;
+        size_t count;
+    } CASES[] = {{SAME, 1}, {CYCLE, ARRAY_SIZE(CYCLE)}};
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        struct rig rig;
+        rig_start(&rig, CASES[i].script, CASES[i].count, true);
+        assert_int_equal(rig_list(&rig, &PREFIX), -1);
+        assert_int_equal(rig.err.kind, ERR_CORRUPT);
+        assert_non_null(strstr(rig.err.text, "list s3://bucket/p/: listing does not end"));
+        assert_non_null(strstr(rig.err.text, "twice"));
+        assert_in_range(rig_stop(&rig), 2, 12);
+    }
+}
+
+/* Ten pages without a key are too many, nine are not. */
+static void test_empty_pages(void **state)
+{
+    (void)state;
+#define EMPTY(token)                                                                               \
+    {                                                                                              \
+        .reply = PAGE_HEAD("116") "<ListBucketResult><IsTruncated>true</IsTruncated>"              \
+                                  "<NextContinuationToken>" token                                  \
+                                  "</NextContinuationToken></ListBucketResult>"                    \
+    }
+    static const struct exchange PAGES[] = {
+        EMPTY("a"), EMPTY("b"), EMPTY("c"), EMPTY("d"), EMPTY("e"), EMPTY("f"),
+        EMPTY("g"), EMPTY("h"), EMPTY("i"), EMPTY("j"), EMPTY("k"),
+    };
+#undef EMPTY
+    struct rig rig;
+    rig_start(&rig, PAGES, ARRAY_SIZE(PAGES), true);
+    assert_int_equal(rig_list(&rig, &PREFIX), -1);
+    assert_int_equal(rig.err.kind, ERR_CORRUPT);
+    assert_non_null(strstr(rig.err.text, "empty"));
+    assert_in_range(rig_stop(&rig), 10, 11);
+
+    struct exchange script[10];
+    memcpy(script, PAGES, 9 * sizeof(script[0]));
+    script[9] = (struct exchange){.reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"};
+    rig_start(&rig, script, ARRAY_SIZE(script), false);
+    assert_int_equal(rig_list(&rig, &PREFIX), 0);
+    assert_int_equal(rig_stop(&rig), 10);
+}
+
+/* Trouble on the way is retried; what stays wrong is named. */
+static void test_trouble(void **state)
+{
+    (void)state;
+    static const struct exchange RETRIED[] = {
+        {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"},
+        {.reply = PAGE_HEAD("500") "<ListBucketResult><Contents><Key>half", .after = AFTER_RESET},
+        {.reply = PAGE_HEAD("41") "<Error><Code>InternalError</Code></Error>"},
+        {.reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"},
+    };
+    struct rig rig;
+    rig_start(&rig, RETRIED, ARRAY_SIZE(RETRIED), false);
+    assert_int_equal(rig_list(&rig, &PREFIX), 0);
+    assert_int_equal(rig_stop(&rig), 4);
+
+    static const struct {
+        const char *reply;
+        enum err_kind kind;
+    } FINAL[] = {
+        {"HTTP/1.1 403 X\r\nContent-Length: 40\r\n\r\n<Error><Code>AccessDenied</Code></Error>",
+         ERR_AUTH},
+        {"HTTP/1.1 404 X\r\nContent-Length: 40\r\n\r\n<Error><Code>NoSuchBucket</Code></Error>",
+         ERR_NOT_FOUND},
+        {PAGE_HEAD("4") "junk", ERR_CORRUPT},
+        {PAGE_HEAD("6") "<html>", ERR_CORRUPT},
+        {PAGE_HEAD("13") "<html></html>", ERR_CORRUPT},
+        {PAGE_HEAD("18") "<ListBucketResult>", ERR_CORRUPT},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(FINAL); i++) {
+        const struct exchange script[] = {{.reply = FINAL[i].reply}};
+        rig_start(&rig, script, 1, false);
+        assert_int_equal(rig_list(&rig, &PREFIX), -1);
+        assert_int_equal(rig.err.kind, FINAL[i].kind);
+        assert_non_null(strstr(rig.err.text, "list s3://bucket/p/: "));
+        assert_int_equal(rig_stop(&rig), 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages),    cmocka_unit_test(test_by_folder),
+        cmocka_unit_test(test_prefetch), cmocka_unit_test(test_enough),
+        cmocka_unit_test(test_endless),  cmocka_unit_test(test_empty_pages),
+        cmocka_unit_test(test_trouble),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
