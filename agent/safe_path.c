@@ -60,6 +60,7 @@ int safe_path_open(int root, const char *path, int flags)
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
+    path += strspn(path, "/"); /* to openat2 an absolute path leaves the root */
     const char *const name = *path == '\0' ? "." : path;
     const long fd = syscall(SYS_openat2, root, name, &how, sizeof how);
     /* Sandboxes that do not know the call answer EPERM. */
