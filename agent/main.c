@@ -1,4 +1,6 @@
 /* penates: arguments in, exit code out. */
+#include <errno.h>
+
 #include "agent/commands.h"
 #include "agent/decode.h"
 #include "agent/signals.h"
@@ -15,6 +17,7 @@ static int run(const struct config *config, struct err *e)
     case COMMAND_VERIFY:
         return verify_run(config, e);
     case COMMAND_DECODE:
+        signals_defer(); /* so that its temporary file is removed */
         return decode_run(config, e);
     case COMMAND_STATUS:
         return status_run(config, e);
@@ -40,6 +43,9 @@ int main(int argc, char **argv)
     }
     config_free(config);
     ASSERT((result == 0) == (e.kind == ERR_NONE));
+    if (e.sys == EPIPE && e.kind == ERR_DISK) {
+        return 0; /* the reader of our output has what it wanted, and left */
+    }
     if (result != 0) {
         log_error("%s; %s", e.text, err_next_step(&e));
     }

@@ -26,7 +26,8 @@ static void on_signal(int number)
 
 void signals_install(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    /* Without SA_RESTART: a decode that waits for its input has to notice. */
+    struct sigaction action = {.sa_handler = on_signal};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigemptyset(&action.sa_mask); /* cannot fail */
     const bool installed = sigaction(SIGINT, &action, NULL) == 0 &&

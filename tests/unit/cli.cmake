@@ -1,0 +1,7 @@
+unit_test(test_suggest LIBRARIES cli)
+unit_test(test_options LIBRARIES cli)
+unit_test(test_json_write LIBRARIES cli)
+unit_test(test_java_properties LIBRARIES cli)
+unit_test(test_config SOURCES unit/config_rig.c LIBRARIES cli)
+unit_test(test_priam_properties SOURCES unit/config_rig.c LIBRARIES cli)
+unit_test(test_policy LIBRARIES cli)
