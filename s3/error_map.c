@@ -80,6 +80,7 @@ static const struct error_rule *find_code(const char *code, const char *message)
 static const struct error_rule *find_status(int status)
 {
     static const struct error_rule MOVED = {NULL, VERDICT_REGION, ERR_CONFIG, HINT_REGION};
+    static const struct error_rule MOVED_FOR_NOW = {NULL, VERDICT_REGION, ERR_RETRY, HINT_REGION};
     /* HEAD has no body: a wrong region, an expired token and more are all a bare 400. */
     static const struct error_rule BAD = {NULL, VERDICT_RENEW, ERR_CONFIG, HINT_REQUEST};
     static const struct error_rule DENIED = {NULL, VERDICT_FAIL, ERR_AUTH, NULL};
@@ -90,10 +91,11 @@ static const struct error_rule *find_status(int status)
     static const struct error_rule REFUSED = {NULL, VERDICT_FAIL, ERR_CONFIG, HINT_REQUEST};
     switch (status) {
     case 301:
-    case 302:
-    case 307:
     case 308:
         return &MOVED;
+    case 302:
+    case 307:
+        return &MOVED_FOR_NOW;
     case 400:
         return &BAD;
     case 401:

@@ -229,11 +229,12 @@ static const struct {
 static bool parse_status(const char *line, size_t size, int *ret)
 {
     uint64_t status = 0;
-    if (size < 12 || memcmp(line, "HTTP/", 5) != 0) {
+    if (size < 5 || memcmp(line, "HTTP/", 5) != 0) {
         return false;
     }
     const char *const space = memchr(line, ' ', size);
-    if (space == NULL || (size_t)(line + size - space) < 4 || !parse_u64(space + 1, 3, &status)) {
+    const size_t rest = space == NULL ? 0 : (size_t)(line + size - space);
+    if (rest < 4 || (rest > 4 && space[4] != ' ') || !parse_u64(space + 1, 3, &status)) {
         return false;
     }
     *ret = (int)status;

@@ -1,2 +1,8 @@
 unit_test(test_s3_client LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_s3_list LIBRARIES s3 SOURCES unit/scripted_server.c)
+unit_test(test_retry LIBRARIES s3)
+unit_test(test_endpoint LIBRARIES s3)
+unit_test(test_http_headers LIBRARIES s3)
+unit_test(test_error_xml LIBRARIES s3)
+unit_test(test_error_map LIBRARIES s3)
+unit_test(test_list_xml LIBRARIES s3)
