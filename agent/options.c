@@ -92,7 +92,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_SEED] = {"seed", 0, "N", GROUP_COMMAND, VERIFY,
                      "picks the same sample again; default: a new one, which the report names"},
 
-    [OPTION_MEMORY] = {"memory", 0, "BYTES", GROUP_LIMITS, SELECT | DECODE,
+    [OPTION_MEMORY] = {"memory", 0, "BYTES", GROUP_LIMITS, READ | DECODE,
                        "memory for data in flight; default: RAM/8, from 64M to 4G"},
     [OPTION_THREADS] = {"threads", 0, "N", GROUP_LIMITS, MOVE | DECODE,
                         "decoding threads; default: one a core, at least 2"},
