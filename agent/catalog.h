@@ -45,7 +45,7 @@ struct catalog_manifests {
 /*
  * Manifests of a node with from_ms <= time <= to_ms, newest first, at most `most` of them (0: all).
  * v1: one folder listing of the minutes and one small listing of each minute's META/ until enough
- * are found. v2: one listing of META_V2/ between the times.
+ * are found, sixteen at a time. v2: one listing of META_V2/ from from_ms on.
  */
 int catalog_find_manifests(const struct catalog_node *node, struct source *source, int64_t from_ms,
                            int64_t to_ms, size_t most, int64_t v1_offset_ms,

@@ -5,5 +5,6 @@ unit_test(test_fan_out LIBRARIES plan)
 unit_test(test_dir_tree LIBRARIES plan)
 unit_test(test_source_dir LIBRARIES plan)
 unit_test(test_source LIBRARIES plan
-          WRAP s3_client_new s3_client_free creds_new creds_free creds_region)
+          WRAP s3_client_new s3_client_free s3_client_cancel s3_client_stats s3_list s3_submit
+          creds_new creds_free creds_region)
 unit_test(test_catalog LIBRARIES plan)

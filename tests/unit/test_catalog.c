@@ -1,5 +1,5 @@
-#include "agent/backup_key.h"
 #include "agent/base/parse.h"
+#include "agent/base/thread.h"
 #include "agent/catalog.h"
 #include "tests/unit/tree.h"
 
@@ -315,6 +315,106 @@ static void test_v2_manifests(void **state)
     tree_free(&tree);
 }
 
+/* A source whose listings fail from one on, or whose ETags are what no store sends. */
+struct bad_source {
+    struct source face;
+    struct source *inner;
+    pthread_mutex_t lock;
+    size_t lists_left; /* under lock */
+    bool long_etags;
+};
+
+struct bad_listing {
+    s3_entry_fn *fn;
+    void *ctx;
+    bool long_etags;
+};
+
+static int pass_bad_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    const struct bad_listing *listing = (const struct bad_listing *)ctx;
+    struct s3_entry bad = *entry;
+    char etag[129];
+    memset(etag, 'e', 128);
+    etag[128] = '\0';
+    if (listing->long_etags) {
+        bad.etag = etag;
+    }
+    return listing->fn(listing->ctx, &bad, e);
+}
+
+static int bad_list(struct source *source, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
+                    struct err *e)
+{
+    struct bad_source *bad = (struct bad_source *)source;
+    mutex_lock(&bad->lock);
+    const bool fails = bad->lists_left == 0;
+    bad->lists_left -= !fails;
+    mutex_unlock(&bad->lock);
+    if (fails) {
+        return err_set(e, ERR_RETRY, "listing: told to fail");
+    }
+    struct bad_listing listing = {.fn = fn, .ctx = ctx, .long_etags = bad->long_etags};
+    return source_list(bad->inner, list, pass_bad_entry, &listing, e);
+}
+
+/* Whichever listing fails, the failure arrives as it is, and nothing leaks. */
+static void test_listing_fails(void **state)
+{
+    (void)state;
+    static const struct source_ops OPS = {.list = bad_list};
+    const struct tree tree = many_clusters();
+    char base[] = "";
+    struct bad_source bad = {.face = {.ops = &OPS, .name = base, .base = base},
+                             .inner = open_source(tree.root)};
+    mutex_init(&bad.lock);
+    const struct catalog_node v1 = {.cluster = "shop",
+                                    .region = "us-east-1",
+                                    .token = "113427455640312821154458202479064646084",
+                                    .prefix =
+                                        "us-east-1/shop/113427455640312821154458202479064646084/"};
+    const struct catalog_node v2 = {.v2 = true,
+                                    .cluster = "fake-app",
+                                    .region = "",
+                                    .token = "7",
+                                    .prefix = "1049_fake-app/7/"};
+    const struct catalog_node *const nodes[] = {&v1, &v2};
+    size_t failures = 0;
+    for (size_t lists = 0;; lists++) {
+        bad.lists_left = lists;
+        struct catalog *catalog = NULL;
+        struct err e = ERR_INIT;
+        if (catalog_find_nodes(&ANY, &bad.face, &catalog, &e) == 0) {
+            catalog_free(catalog);
+            break;
+        }
+        assert_int_equal(e.kind, ERR_RETRY);
+        assert_string_equal(e.text, "listing: told to fail");
+        failures++;
+    }
+    assert_true(failures > 10);
+    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+        struct catalog_manifests found = {.count = 7};
+        struct err e = ERR_INIT;
+        for (size_t lists = 0; lists < (nodes[i]->v2 ? 1 : 2); lists++) {
+            bad.lists_left = lists;
+            assert_int_equal(
+                catalog_find_manifests(nodes[i], &bad.face, ALL_TIMES, 0, 0, &found, &e), -1);
+            assert_int_equal(e.kind, ERR_RETRY);
+        }
+        bad.lists_left = SIZE_MAX;
+        bad.long_etags = true;
+        assert_int_equal(catalog_find_manifests(nodes[i], &bad.face, ALL_TIMES, 0, 0, &found, &e),
+                         -1);
+        assert_int_equal(e.kind, ERR_LIMIT);
+        assert_int_equal(found.count, 7); /* untouched on failure */
+        bad.long_etags = false;
+    }
+    mutex_done(&bad.lock);
+    source_free(bad.inner);
+    tree_free(&tree);
+}
+
 static void test_rebase(void **state)
 {
     (void)state;
@@ -357,7 +457,8 @@ int main(void)
         cmocka_unit_test(test_nodes),        cmocka_unit_test(test_straight),
         cmocka_unit_test(test_nothing),      cmocka_unit_test(test_wrong_base),
         cmocka_unit_test(test_samples),      cmocka_unit_test(test_v1_manifests),
-        cmocka_unit_test(test_v2_manifests), cmocka_unit_test(test_rebase),
+        cmocka_unit_test(test_v2_manifests), cmocka_unit_test(test_listing_fails),
+        cmocka_unit_test(test_rebase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,15 @@ static struct {
     char *bucket, *region;
     bool has_creds;
     unsigned clients, creds;
+    bool cancelled;
 } seen;
 
 int __wrap_s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e);
+int __wrap_s3_list(struct s3_client *client, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
+                   struct err *e);
+void __wrap_s3_submit(struct s3_client *client, struct s3_get *get);
+void __wrap_s3_client_cancel(struct s3_client *client);
+struct s3_stats __wrap_s3_client_stats(struct s3_client *client);
 void __wrap_s3_client_free(struct s3_client *client);
 struct creds *__wrap_creds_new(const struct creds_options *options);
 void __wrap_creds_free(struct creds *creds);
@@ -37,6 +43,32 @@ int __wrap_s3_client_new(const struct s3_options *options, struct s3_client **re
 void __wrap_s3_client_free(struct s3_client *client)
 {
     seen.clients -= client != NULL;
+}
+
+int __wrap_s3_list(struct s3_client *client, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
+                   struct err *e)
+{
+    assert_ptr_equal(client, &seen);
+    return fn(ctx, &(struct s3_entry){.key = list->prefix}, e);
+}
+
+void __wrap_s3_submit(struct s3_client *client, struct s3_get *get)
+{
+    assert_ptr_equal(client, &seen);
+    get->err = ERR_INIT;
+    get->done(get);
+}
+
+void __wrap_s3_client_cancel(struct s3_client *client)
+{
+    assert_ptr_equal(client, &seen);
+    seen.cancelled = true;
+}
+
+struct s3_stats __wrap_s3_client_stats(struct s3_client *client)
+{
+    assert_ptr_equal(client, &seen);
+    return (struct s3_stats){.requests = 3, .retries = 2, .bytes = 1};
 }
 
 struct creds *__wrap_creds_new(const struct creds_options *options)
@@ -117,6 +149,33 @@ static void test_region_and_credentials(void **state)
     assert_null(source);
     assert_int_equal(seen.creds, 0);
     seen.fail = false;
+}
+
+static int fail_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    (void)ctx;
+    return err_set(e, ERR_CORRUPT, "'%s': told to fail", entry->key);
+}
+
+/* Each call reaches the client. */
+static void test_passed_on(void **state)
+{
+    (void)state;
+    const struct config config = config_for("s3://b");
+    struct source *source = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(source_open(&config, &source, &e), 0);
+    assert_int_equal(source_list(source, &(struct s3_list){.prefix = "p/"}, fail_entry, NULL, &e),
+                     -1);
+    assert_string_equal(e.text, "'p/': told to fail");
+    struct s3_get get = {.key = "k"};
+    assert_int_equal(source_get_wait(source, &get, &e), 0);
+    const struct s3_stats stats = source_stats(source);
+    assert_true(stats.requests == 3 && stats.retries == 2 && stats.bytes == 1);
+    assert_false(seen.cancelled);
+    source_cancel(source);
+    assert_true(seen.cancelled);
+    source_free(source);
 }
 
 static void test_refused(void **state)
@@ -202,9 +261,8 @@ static int forget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bucket),
-        cmocka_unit_test(test_region_and_credentials),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bucket),    cmocka_unit_test(test_region_and_credentials),
+        cmocka_unit_test(test_passed_on), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_directory),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
