@@ -216,7 +216,7 @@ static bool next_of_lanes_locked(struct schedule *schedule, struct schedule_part
         for (uint32_t i = 0; i < schedule->lane_count; i++) {
             struct lane *lane = &schedule->lanes[i];
             if (!lane->open) {
-                *ret_free = lane;
+                *ret_free = *ret_free == NULL ? lane : *ret_free;
             } else if (lane->part_next < lane->part_count && lane->age > younger_than &&
                        (oldest == NULL || lane->age < oldest->age)) {
                 oldest = lane;

@@ -3,3 +3,8 @@ unit_test(test_transfer
     LIBRARIES transfer ${SNAPPY_LIBRARY}
     WRAP source_get source_cancel source_stats file_sink_open file_sink_write file_sink_abandon
          commit_start commit_file commit_failed commit_stop commit_done_before budget_free)
+unit_test(test_budget LIBRARIES transfer)
+unit_test(test_queue LIBRARIES transfer)
+unit_test(test_schedule LIBRARIES transfer)
+unit_test(test_transfer_limits LIBRARIES transfer)
+unit_test(test_check LIBRARIES transfer)
