@@ -63,12 +63,12 @@ class Backup:
 
     def add_sstable(self, generation, data, others=()):
         prefix = f"nb-{generation}-big-"
-        names = ["Data.db", "Digest.crc32", "TOC.txt", *others]
+        names = ["Data.db", "Digest.crc32", "TOC.txt", "Index.db", *others]
         self.add(prefix + "Data.db", data)
         self.add(prefix + "Digest.crc32", str(zlib.crc32(data)).encode())
         self.add(prefix + "TOC.txt", "".join(n + "\n" for n in names).encode())
-        for name in others:
-            self.add(prefix + name, data[: len(data) // 2 + len(name)])
+        for name in names[3:]:
+            self.add(prefix + name, data[: min(len(data) // 2, 1 << 20) + len(name)])
 
     def seal(self, folder):
         for put in self.pending:
@@ -124,7 +124,7 @@ def profile_small(backup, size, _):
     count = max(8, 20_000 * size // GIB)
     for generation in range(1, count // len(COMPONENTS) + 1):
         data = random.Random(generation).randbytes(2000 + generation % 2000)
-        backup.add_sstable(generation, data, COMPONENTS[3:])
+        backup.add_sstable(generation, data, COMPONENTS[4:])
 
 
 PROFILES = {

@@ -53,10 +53,12 @@ class SmallBackup:
 
     def add_sstable(self, generation, data, **extra):
         prefix = f"nb-{generation}-big-"
-        toc = "".join(f"{c}\n" for c in ("Data.db", "Digest.crc32", "Filter.db", "TOC.txt"))
+        names = ("Data.db", "Digest.crc32", "Filter.db", "Index.db", "TOC.txt")
+        toc = "".join(f"{name}\n" for name in names)
         self.add(prefix + "Data.db", data, **extra)
         self.add(prefix + "Digest.crc32", str(zlib.crc32(data)).encode())
         self.add(prefix + "Filter.db", bytes([generation % 256]) * 100)
+        self.add(prefix + "Index.db", bytes([generation % 251]) * 50)
         self.add(prefix + "TOC.txt", toc.encode())
 
     def add_huge(self, blocks, generation=99):
@@ -70,7 +72,8 @@ class SmallBackup:
         self.components.append((key, prefix + "Data.db", huge.plain_size, TABLE))
         self.store.put(key, huge)
         self.add(prefix + "Digest.crc32", str(crc).encode())
-        self.add(prefix + "TOC.txt", b"Data.db\nDigest.crc32\nTOC.txt\n")
+        self.add(prefix + "Index.db", b"index")
+        self.add(prefix + "TOC.txt", b"Data.db\nDigest.crc32\nIndex.db\nTOC.txt\n")
         return huge
 
     def manifest(self):

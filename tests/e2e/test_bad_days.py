@@ -413,7 +413,7 @@ def test_symlink_in_the_target(backup, server, tmp_path):
 
 
 def test_two_runs_on_one_target(backup, server, tmp_path):
-    server.faults.append(Fault(key=DATA, stall_at=70000, stall_s=20))
+    server.faults.append(Fault(key=r"nb-[12]-big-Data.db", after=1, stall_at=70000, stall_s=20))
     target = tmp_path / "data"
     first = start("restore", *source_args(server), "--into", target)
     try:

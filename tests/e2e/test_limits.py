@@ -6,6 +6,7 @@ import pathlib
 import resource
 import subprocess
 import sys
+import zlib
 
 import pytest
 from conftest import BINARY, ROOT, environment, finish, penates, sha256_tree, source_args
@@ -152,14 +153,18 @@ def test_file_size_limit(tmp_path):
 
 def test_zero_byte_object_takes_no_range(tmp_path):
     """Cassandra 5 writes empty Rows.db files; with NONE they are objects of 0 bytes."""
-    backup = standard()
-    key = f"{NODE}/SST_V2/{SECOND}/ks/{TABLE}/NONE/PLAINTEXT/nb-1-big-Rows.db"
+    backup = SmallBackup()
+    prefix = "da-1-bti-"
+    backup.add(prefix + "Data.db", b"data" * 100)
+    backup.add(prefix + "Digest.crc32", str(zlib.crc32(b"data" * 100)).encode())
+    backup.add(prefix + "Partitions.db", b"trie")
+    backup.add(prefix + "TOC.txt", b"Data.db\nDigest.crc32\nPartitions.db\nRows.db\nTOC.txt\n")
+    key = f"{NODE}/SST_V2/{SECOND}/ks/{TABLE}/NONE/PLAINTEXT/{prefix}Rows.db"
     backup.store.put(key, b"")
-    backup.components.append((key, "nb-1-big-Rows.db", 0, TABLE))
-    backup.plain[f"ks/{TABLE}/nb-1-big-Rows.db"] = b""
+    backup.components.append((key, prefix + "Rows.db", 0, TABLE))
     backup.seal()
     with FakeS3(backup.store) as server:
         result = penates("restore", *source_args(server), "--into", tmp_path / "data")
         assert result.code == 0, result.err
-        assert (tmp_path / "data" / "ks" / TABLE / "nb-1-big-Rows.db").read_bytes() == b""
+        assert (tmp_path / "data" / "ks" / TABLE / (prefix + "Rows.db")).read_bytes() == b""
         assert server.counts_by_key()[key] == 0
