@@ -145,7 +145,11 @@ struct source *memory_source_new(const char *base)
     static const struct source_ops OPS = {
         .list = list, .get = get, .cancel = cancel, .stats = stats, .free = free_memory};
     struct memory_source *memory = (struct memory_source *)xcalloc(1, sizeof(*memory));
-    memory->source = (struct source){.ops = &OPS, .name = xstrdup("memory"), .base = xstrdup(base)};
+    const size_t base_size = strlen(base);
+    memory->source = (struct source){
+        .ops = &OPS,
+        .name = xasprintf("s3://memory/%.*s", base_size == 0 ? 0 : (int)base_size - 1, base),
+        .base = xstrdup(base)};
     memory->sorted = true;
     return &memory->source;
 }

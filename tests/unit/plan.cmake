@@ -1,3 +1,7 @@
 unit_test(test_plan_fixtures LIBRARIES plan)
 set(PLAN_RIG SOURCES unit/backup_world.c unit/memory_source.c LIBRARIES plan)
 unit_test(test_plan_select ${PLAN_RIG})
+unit_test(test_plan_group ${PLAN_RIG})
+unit_test(test_plan_collide ${PLAN_RIG})
+unit_test(test_plan_place ${PLAN_RIG})
+unit_test(test_restore_point ${PLAN_RIG})

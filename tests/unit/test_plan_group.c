@@ -1,0 +1,317 @@
+/* Incrementals: what belongs together, what is whole, which version counts; and listing no more
+ * than that needs. */
+#include "tests/unit/unit.h"
+
+#include "agent/base/mem.h"
+#include "tests/unit/backup_world.h"
+
+/* A world with one SSTable in a snapshot at T0. */
+static int set_up(void **state)
+{
+    struct world *world = world_new();
+    world_both_v2(world, T0 - MINUTES(60), "ks/t-1/nb-1-big", "one");
+    (void)world_snapshot_v2(world, T0);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    world_free((struct world *)*state);
+    return 0;
+}
+
+static void set_at(struct world *world, int64_t at_ms)
+{
+    world->config.selection.at_latest = false;
+    world->config.selection.at_ms = at_ms;
+}
+
+static bool has_warning(const struct world *world, const char *subject, const char *why)
+{
+    return world_has_note(world->plan->warnings, world->plan->warning_count, subject, why);
+}
+
+/* The instant of an SSTable with all its components, and whether it is taken at T0 + 10 minutes. */
+static void test_window(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_put_v2(world, T0 - SECONDS(1), "ks/t-1/nb-2-big", "before", "");
+    world_put_v2(world, T0, "ks/t-1/nb-3-big", "at start", "");
+    world_put_v2(world, T0 + MINUTES(5), "ks/t-1/nb-4-big", "between", "");
+    world_put_v2(world, T0 + MINUTES(10), "ks/t-1/nb-5-big", "at end", "");
+    world_put_v2(world, T0 + MINUTES(10) + SECONDS(1), "ks/t-1/nb-6-big", "after", "");
+    set_at(world, T0 + MINUTES(10));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\nks/t-1/nb-3-big\nks/t-1/nb-4-big\nks/t-1/nb-5-big\n");
+    assert_int_equal(world->plan->nodes[0].newest_ms, T0 + MINUTES(10));
+    assert_int_equal(world->plan->nodes[0].until_ms, T0 + MINUTES(10));
+    world->config.selection.snapshot_only = true;
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\n");
+}
+
+static void put_parts(struct world *world, const char *sstable, int64_t data_ms, int64_t rest_ms)
+{
+    world_put_v2(world, data_ms, sstable, "tag",
+                 "CompressionInfo.db Digest.crc32 Index.db Statistics.db TOC.txt");
+    world_put_v2(world, rest_ms, sstable, "tag", "Data.db");
+}
+
+/* An SSTable is taken or left as a whole, by the time of its Data.db. */
+static void test_spread_over_border(void **state)
+{
+    struct world *world = (struct world *)*state;
+    put_parts(world, "ks/t-1/nb-2-big", T0, T0 - SECONDS(2));
+    put_parts(world, "ks/t-1/nb-3-big", T0 - SECONDS(1), T0 + SECONDS(1));
+    put_parts(world, "ks/t-1/nb-4-big", T0 + MINUTES(10), T0 + MINUTES(10) + SECONDS(3));
+    put_parts(world, "ks/t-1/nb-5-big", T0 + MINUTES(10) + SECONDS(1), T0 + MINUTES(10));
+    set_at(world, T0 + MINUTES(10));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\nks/t-1/nb-2-big\nks/t-1/nb-4-big\n");
+    assert_int_equal(world->plan->file_count, 18);
+    assert_int_equal(world->plan->warning_count, 0);
+}
+
+/* What was still being uploaded at that time is named and left out, never half taken. */
+struct gap {
+    const char *sstable;
+    const char *without;
+    const char *why;
+};
+
+static const struct gap GAPS[] = {
+    {"ks/t-1/nb-2-big", "Data.db", "no Data.db"},
+    {"ks/t-1/nb-2-big", "TOC.txt", "no TOC.txt"},
+    {"ks/t-1/nb-2-big", "Index.db", "no Index.db"},
+    {"ks/t-1/nb-2-big", "Statistics.db", "no Statistics.db"},
+    {"ks/t-1/nb-2-big", "CompressionInfo.db", "no CompressionInfo.db or CRC.db"},
+    {"ks/t-1/nb-2-big", "Digest.crc32", NULL}, /* streamed ones may have none */
+    {"ks/t-1/mc-2-big", "TOC.txt", "no TOC.txt"},
+    {"ks/t-1/ks-t-ic-2", "CompressionInfo.db", NULL}, /* 1.2 wrote no CRC.db either */
+    {"ks/t-1/ks-t-hd-2", "TOC.txt Statistics.db", NULL},
+};
+
+static void test_gaps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(GAPS); i++) {
+        const struct gap *gap = &GAPS[i];
+        void *fresh = NULL;
+        (void)set_up(&fresh);
+        struct world *world = (struct world *)fresh;
+        world_put_v2(world, T0 + MINUTES(1), gap->sstable, "two", gap->without);
+        assert_plan(world);
+        assert_int_equal(world->plan->sstable_count, gap->why == NULL ? 2 : 1);
+        assert_int_equal(world->plan->warning_count, gap->why == NULL ? 0 : 1);
+        if (gap->why != NULL && !has_warning(world, strrchr(gap->sstable, '/') + 1, gap->why)) {
+            fail_msg("case %zu: %s", i, world->plan->warnings[0].why);
+        }
+        world_free(world);
+    }
+}
+
+/* BTI has Partitions.db and Rows.db for Index.db. */
+static void test_bti(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *sstable = "ks/t-1/da-3gp1_0kd1_1abcdefghijklmnopq-bti";
+    world_put_v2(world, T0 + MINUTES(1), sstable, "two", "Index.db");
+    world_put_file_v2(world, T0 + MINUTES(1),
+                      "ks/t-1/da-3gp1_0kd1_1abcdefghijklmnopq-bti-Partitions.db", "p");
+    assert_plan(world);
+    assert_int_equal(world->plan->sstable_count, 1);
+    assert_true(has_warning(world, "da-3gp1", "no Rows.db"));
+    world_put_file_v2(world, T0 + MINUTES(1), "ks/t-1/da-3gp1_0kd1_1abcdefghijklmnopq-bti-Rows.db",
+                      "");
+    assert_plan(world);
+    assert_int_equal(world->plan->sstable_count, 2);
+    assert_int_equal(world->plan->warning_count, 0);
+}
+
+static const char *etag_of(const struct world *world, const char *target)
+{
+    autobuf struct buf path = BUF_INIT(4096);
+    for (uint32_t i = 0; i < world->plan->file_count; i++) {
+        plan_file_target(&world->plan->files[i], &path);
+        if (strcmp(buf_str(&path), target) == 0) {
+            return world->plan->files[i].etag;
+        }
+    }
+    fail_msg("%s is not in the plan", target);
+    return "";
+}
+
+/* Statistics.db is rewritten in place: the newest up to the instant counts. */
+static void test_rewritten(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *path = "ks/t-1/nb-2-big-Statistics.db";
+    world_put_v2(world, T0 + MINUTES(1), "ks/t-1/nb-2-big", "two", "");
+    world_put_file_v2(world, T0 + MINUTES(40), path, "repaired");
+    world_put_file_v2(world, T0 + MINUTES(80), path, "repaired again");
+    char first[64], second[64];
+    set_at(world, T0 + MINUTES(39));
+    assert_plan(world);
+    (void)snprintf(first, sizeof(first), "%s", etag_of(world, path));
+    set_at(world, T0 + MINUTES(79));
+    assert_plan(world);
+    (void)snprintf(second, sizeof(second), "%s", etag_of(world, path));
+    assert_string_not_equal(first, second);
+    set_at(world, T0 + MINUTES(80));
+    assert_plan(world);
+    assert_string_not_equal(etag_of(world, path), second);
+    assert_int_equal(world->plan->file_count, 12);
+    assert_int_equal(world->plan->warning_count, 0);
+}
+
+/* ... but not what another SSTable of that name began with. */
+static void test_not_rewritten(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *path = "ks/t-1/nb-2-big-Statistics.db";
+    world_put_v2(world, T0 + MINUTES(1), "ks/t-1/nb-2-big", "two", "");
+    world_put_file_v2(world, T0 + MINUTES(40), path, "another");
+    world_put_file_v2(world, T0 + MINUTES(40), "ks/t-1/nb-2-big-Index.db", "another");
+    world_put_v2(world, T0 + MINUTES(2), "ks/t-1/nb-9-big", "two", "");
+    assert_plan(world);
+    assert_string_equal(etag_of(world, path), etag_of(world, "ks/t-1/nb-9-big-Statistics.db"));
+    assert_true(has_warning(world, "nb-2-big", "no Data.db"));
+}
+
+/* What the manifest names is taken as it names it. */
+static void test_manifest_stands(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *path = "ks/t-1/nb-1-big-Statistics.db";
+    assert_plan(world);
+    char named[64];
+    (void)snprintf(named, sizeof(named), "%s", etag_of(world, path));
+    world_put_file_v2(world, T0 + MINUTES(5), path, "another");
+    assert_plan(world);
+    assert_string_equal(etag_of(world, path), named);
+    assert_int_equal(world->plan->warning_count, 0);
+}
+
+/* manifest.json and schema.cql come with the snapshot, not from later ones. */
+static void test_side_files(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_both_v2(world, T0, "ks/t-1/nb-1-big", "one");
+    world_put_file_v2(world, T0 + SECONDS(1), "ks/t-1/manifest.json", "{}");
+    world_name(world, world_key_v2(world, T0 + SECONDS(1), "ks/t-1/manifest.json", "NONE"));
+    (void)world_snapshot_v2(world, T0 + SECONDS(1));
+    world_put_file_v2(world, T0 + MINUTES(1), "ks/t-1/manifest.json", "{1}");
+    world_put_file_v2(world, T0 + MINUTES(1), "ks/t-1/schema.cql", "CREATE");
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/manifest.json\nks/t-1/nb-1-big\n");
+    assert_int_equal(world->plan->files[0].sstable, PLAN_NONE);
+    assert_int_equal(world->plan->files[0].size, 2);
+}
+
+static void test_left_out(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_put_v2(world, T0 + MINUTES(1), "system/local-7/nb-1-big", "local", "");
+    world_put_v2(world, T0 + MINUTES(1), "ks/u-2/nb-1-big", "u", "");
+    const char *excluded[] = {"ks.u"};
+    world->config.selection.exclude = (struct name_list){excluded, 1};
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\n");
+    const struct plan *plan = world->plan;
+    assert_true(world_has_note(plan->skipped, plan->skipped_count, "system.local", "node-local"));
+    assert_true(world_has_note(plan->skipped, plan->skipped_count, "ks.u", "excluded"));
+    assert_int_equal(plan->skipped_count, 2);
+    assert_int_equal(plan->skipped[0].files, 6);
+    assert_int_equal(plan->skipped[0].bytes, 6);
+    assert_int_equal(plan->skipped[1].bytes, 30);
+}
+
+/* Years of SSTables lie before the snapshot's oldest and after the end: they are not looked at. */
+static void test_listing_is_short(void **state)
+{
+    struct world *world = (struct world *)*state;
+    for (int i = 0; i < 200; i++) {
+        world_put_v2(world, T0 - MINUTES(1000) + MINUTES(i), "ks/t-1/nb-7-big", "old", "");
+        world_put_v2(world, T0 + MINUTES(1000) + MINUTES(i), "ks/t-1/nb-8-big", "new", "");
+    }
+    set_at(world, T0 + MINUTES(1));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\n");
+    /* One folder listing each of regions, tokens and dialects; the manifest; six components and the
+     * one past the end that says enough. */
+    assert_in_range(memory_source_listed(world->source), 8, 20);
+}
+
+static void test_v1_minutes(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world_both_v1(world, T0, "ks/t-1/mc-1-big", "one");
+    (void)world_snapshot_v1(world, T0);
+    /* What was flushed for the snapshot is uploaded twice. */
+    world_put_v1(world, T0, "SST", "ks/t-1/mc-1-big", "one", "");
+    world_put_v1(world, T0 + MINUTES(2), "SST", "ks/t-1/mc-2-big", "two", "TOC.txt");
+    world_put_v1(world, T0 + MINUTES(3), "SST", "ks/t-1/mc-2-big", "two",
+                 "Data.db Index.db Statistics.db CompressionInfo.db Digest.crc32");
+    world_put_v1(world, T0 + MINUTES(3), "SST", "ks/t-1/mc-3-big", "three", "");
+    set_at(world, T0 + MINUTES(2));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/mc-1-big\nks/t-1/mc-2-big\n");
+    assert_int_equal(world->plan->file_count, 12);
+    assert_false(world->plan->files[0].incremental);
+    assert_true(world->plan->files[6].incremental);
+    assert_false(world->plan->plain_bytes_exact);
+    /* Priam's own end is exclusive. */
+    world->config.selection.has_range = true;
+    world->config.selection.range_start_ms = T0;
+    world->config.selection.range_end_ms = T0 + MINUTES(2);
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/mc-1-big\n");
+    world_free(world);
+}
+
+/* Keys without a table directory are Cassandra 1.0's. */
+static void test_cassandra_1_0(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world_both_v1(world, T0, "ks/cf-g-5", "one");
+    (void)world_snapshot_v1(world, T0);
+    assert_plan(world);
+    assert_targets(world, "ks/cf/cf-g-5\n");
+    world_free(world);
+}
+
+static void test_hostile_names(void **state)
+{
+    struct world *world = (struct world *)*state;
+    memory_source_put(world->source,
+                      "b/99_c/1/SST_V2/1795420800000/ks/t/NONE/PLAINTEXT/a\nb-1-Data.db", "x");
+    memory_source_put(world->source, "b/99_c/1/SST_V2/1795420800000/../../x", "x");
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\n");
+    assert_int_equal(world->plan->skipped[0].files, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_window),
+        TEST(test_spread_over_border),
+        cmocka_unit_test(test_gaps),
+        TEST(test_bti),
+        TEST(test_rewritten),
+        TEST(test_not_rewritten),
+        TEST(test_manifest_stands),
+        TEST(test_side_files),
+        TEST(test_left_out),
+        TEST(test_listing_is_short),
+        TEST(test_hostile_names),
+        cmocka_unit_test(test_v1_minutes),
+        cmocka_unit_test(test_cassandra_1_0),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
