@@ -8,3 +8,8 @@ unit_test(test_queue LIBRARIES transfer)
 unit_test(test_schedule LIBRARIES transfer)
 unit_test(test_transfer_limits LIBRARIES transfer)
 unit_test(test_check LIBRARIES transfer)
+unit_test(test_object
+    SOURCES unit/codec_rig.c
+    LIBRARIES transfer ${SNAPPY_LIBRARY}
+    WRAP source_get file_sink_open file_sink_write file_sink_abandon commit_file commit_failed)
+unit_test(test_progress LIBRARIES transfer WRAP log_status isatty)
