@@ -191,7 +191,7 @@ static int check_whole(const struct config *config, struct err *e)
 static int fill(struct config *config, struct option_bag *bag, struct err *e)
 {
     /* Asking for help never fails because of what else is wrong. */
-    if (option_bag_last(bag, OPTION_HELP) != NULL && config->command != COMMAND_VERSION) {
+    if (option_bag_last(bag, OPTION_HELP) != NULL && option_bag_last(bag, OPTION_VERSION) == NULL) {
         config->argument =
             config->command == COMMAND_HELP ? NULL : options_command(config->command)->name;
         config->command = COMMAND_HELP;

@@ -83,7 +83,7 @@ static int list_json(const struct config *config, struct source *source, struct 
     json_string(&json, "format", "penates-list");
     json_u64(&json, "version", 1);
     json_string(&json, "source", source->name);
-    json_open_array(&json, "points");
+    json_open_array(&json, "restore_points");
     const int result = restore_points_find(config, source, put_object, &json, e);
     json_close(&json);
     json_close(&json);

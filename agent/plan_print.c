@@ -67,6 +67,7 @@ static void print_tables(const struct plan *plan, FILE *file)
     static const struct text_column COLUMNS[] = {
         {"TABLE", false}, {"FILES", true}, {"TO FETCH", true}, {"ON DISK", true}, {"AS", false},
     };
+    char text[BYTES_TEXT_SIZE];
     struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
     for (uint32_t i = 0; i < plan->table_count; i++) {
         const struct plan_table *row = &plan->tables[i];
@@ -82,8 +83,10 @@ static void print_tables(const struct plan *plan, FILE *file)
     text_table_add(table, "total");
     text_table_add_u64(table, plan->file_count);
     text_table_add_bytes(table, plan->stored_bytes);
-    text_table_add_bytes(table, plan->plain_bytes);
-    text_table_add(table, plan->plain_bytes_exact ? "" : "on disk: at least");
+    autofree char *on_disk = xasprintf("%s%s", plan->plain_bytes_exact ? "" : "at least ",
+                                       format_bytes(plan->plain_bytes, text));
+    text_table_add(table, on_disk);
+    text_table_add(table, "");
     text_table_print(table, "", file);
     text_table_free(table);
 }

@@ -14,7 +14,7 @@ static const struct {
     {CHECK_MD5, "md5", "the MD5 of the ETag"},
     {CHECK_SIZE, "size", "the plain size"},
     {CHECK_STRUCTURE, "structure", "the structure of the compressed stream"},
-    {CHECK_TOC, "toc", "completeness by TOC.txt"},
+    {CHECK_TOC, "toc", "TOC.txt, which names every component"},
 };
 _Static_assert(CHECK_S3_CHECKSUM == 1 << 0 && CHECK_TOC == 1 << (REPORT_CHECKS - 1),
                "a row for each bit of enum check");

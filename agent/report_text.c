@@ -23,11 +23,11 @@ static void log_amount(const struct report *report, const struct report_counts *
     const uint64_t bytes = counts->finished.bytes - counts->earlier.bytes;
     const uint64_t ms = counts->duration_ms == 0 ? 1 : counts->duration_ms;
     const double per_second = (double)bytes * 1000 / (double)ms;
-    log_info("%s: %" PRIu64 " files, %s; fetched %s in %" PRIu64 ".%" PRIu64 " s (%s/s), %" PRIu64
+    log_info("%s: %" PRIu64 " files, %s; fetched %s in %" PRIu64 ".%02" PRIu64 " s (%s/s), %" PRIu64
              " requests, %" PRIu64 " tried again",
              report_outcome_name(report->outcome), counts->finished.files,
              format_bytes(counts->plain_bytes, plain), format_bytes(bytes, fetched), ms / 1000,
-             ms % 1000 / 100, format_bytes((uint64_t)per_second, rate), report->stats.requests,
+             ms % 1000 / 10, format_bytes((uint64_t)per_second, rate), report->stats.requests,
              report->stats.retries);
     if (counts->earlier.files > 0) {
         log_info("%" PRIu64 " of these files were finished by an earlier run",
