@@ -1,10 +1,10 @@
 /* plan_command: `penates plan`: what a restore would do, shown, saved, and tried against the target
  * as far as looking goes. */
 #include "agent/commands.h"
+#include "agent/identity.h"
 #include "agent/out_file.h"
 #include "agent/plan_json.h"
 #include "agent/plan_print.h"
-#include "agent/selection_json.h"
 #include "agent/target.h"
 
 struct planning {
@@ -51,7 +51,7 @@ static int try_target(struct planning *planning, struct err *e)
         return 0;
     }
     enum target_state state;
-    autofree char *identity = selection_identity(config, planning->source->name);
+    autofree char *identity = identity_of(config, planning->source->name);
     if (target_open(config, identity, &planning->target, &state, e) != 0) {
         return -1;
     }

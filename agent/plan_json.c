@@ -108,12 +108,49 @@ static void put_space(struct json *json, const struct config *config)
     json_close(json);
 }
 
+/*
+ * The selection that finds the plan's points again later: cluster, region, tokens, dialect and
+ * instants as the plan resolved them. Borrows from both; *ret_tokens, which the caller frees, holds
+ * its list of tokens.
+ */
+static struct selection pin_selection(const struct selection *asked, const struct plan *plan,
+                                      const char ***ret_tokens)
+{
+    ASSERT(plan->node_count > 0);
+    struct selection pinned = *asked;
+    const char **tokens = (const char **)xcalloc(plan->node_count, sizeof(char *));
+    bool one_dialect = true;
+    int64_t until_ms = plan->nodes[0].until_ms;
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const struct plan_node *node = &plan->nodes[i];
+        tokens[i] = node->token;
+        one_dialect = one_dialect && node->v2 == plan->nodes[0].v2;
+        until_ms = node->until_ms > until_ms ? node->until_ms : until_ms;
+        if (node->region[0] != '\0') {
+            pinned.source_region = node->region;
+        }
+    }
+    pinned.cluster = plan->nodes[0].cluster;
+    pinned.tokens = (struct name_list){.names = tokens, .count = plan->node_count};
+    pinned.all_tokens = false;
+    if (one_dialect) {
+        pinned.format = plan->nodes[0].v2 ? DIALECT_V2 : DIALECT_V1;
+    }
+    pinned.range_default = false; /* its bounds stand in the selection */
+    if (!asked->has_range) {
+        pinned.at_latest = false;
+        pinned.at_ms = until_ms;
+    }
+    *ret_tokens = tokens;
+    return pinned;
+}
+
 void plan_json_write(const struct config *config, const char *source_name, const struct plan *plan,
                      FILE *file)
 {
     ASSERT(plan->node_count > 0);
     autofree const char **tokens = NULL;
-    const struct selection pinned = selection_pinned(&config->selection, plan, &tokens);
+    const struct selection pinned = pin_selection(&config->selection, plan, &tokens);
     struct json json = JSON_INIT(file, true);
     json_open_object(&json, NULL);
     json_string(&json, "format", "penates-plan");

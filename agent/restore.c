@@ -8,9 +8,9 @@
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/commands.h"
+#include "agent/identity.h"
 #include "agent/plan_print.h"
 #include "agent/report_out.h"
-#include "agent/selection_json.h"
 #include "agent/signals.h"
 #include "agent/target.h"
 
@@ -62,7 +62,7 @@ static void pin_time(struct restore *restore)
 static int look_at_target(struct restore *restore, struct err *e)
 {
     enum target_state state;
-    restore->identity = selection_identity(&restore->config, restore->source->name);
+    restore->identity = identity_of(&restore->config, restore->source->name);
     if (target_open(&restore->config, restore->identity, &restore->target, &state, e) != 0) {
         return -1;
     }

@@ -58,8 +58,11 @@ int stamp_look(const struct target *target, struct err *e)
     if (strncmp(buf_str(&stamp), buf_str(&head), head.size) == 0) {
         return 1;
     }
-    (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore, finished: %.300s", dir->path,
-                  buf_str(&stamp));
+    /* Its identity, as it stands there: the words between the quotes of "restore". */
+    const char *const name = strstr(buf_str(&stamp), "\"restore\":\"");
+    const char *const words = name == NULL ? "" : name + strlen("\"restore\":\"");
+    (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore, finished: %.*s", dir->path,
+                  (int)strcspn(words, "\""), words);
     return err_hint(e, "choose another directory, or move it away");
 }
 
