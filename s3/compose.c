@@ -33,17 +33,25 @@ static void fill_want(struct request *request)
     }
 }
 
+/* The ETag in quotes. False when it does not fit: without it the request would not be pinned. */
+static bool fill_if_match(struct request *request)
+{
+    struct buf *const text = &request->if_match;
+    buf_clear(text);
+    return request->want.etag[0] == '\0' ||
+           (buf_append_char(text, '"') && buf_append_str(text, request->want.etag) &&
+            buf_append_char(text, '"'));
+}
+
 /* Headers of this try, without Host and what the signer adds. Borrowed from the request. */
-static size_t fill_headers(struct request *request, struct sigv4_pair *ret)
+static size_t fill_headers(const struct request *request, struct sigv4_pair *ret)
 {
     const struct s3_options *const options = &request->client->options;
     size_t count = 0;
     if (request->range[0] != '\0') {
         ret[count++] = (struct sigv4_pair){"range", request->range};
     }
-    buf_clear(&request->if_match);
-    if (request->want.etag[0] != '\0' &&
-        buf_appendf(&request->if_match, "\"%s\"", request->want.etag)) {
+    if (request->if_match.size > 0) {
         ret[count++] = (struct sigv4_pair){"if-match", buf_str(&request->if_match)};
     }
     if (request->get->want_checksum) {
@@ -138,15 +146,33 @@ static void link_lines(struct request *request)
     ASSERT(count > 0);
 }
 
+/* Piece by piece: formatted output would cost more than the rest of a small request's set-up. */
+static bool append_line(struct buf *lines, const char *name, const char *value)
+{
+    /* The signer refuses control characters; an ETag from a listing could bring them here. */
+    return strpbrk(value, "\r\n") == NULL && buf_append_str(lines, name) &&
+           buf_append(lines, ": ", 2) && buf_append_str(lines, value) &&
+           buf_append_char(lines, '\n');
+}
+
 static bool fill_lines(struct request *request, const struct sigv4_pair *headers, size_t count)
 {
-    bool ok = buf_appendf(&request->lines, "Host: %s\n", request->get->transfer->endpoint->host);
+    bool ok = append_line(&request->lines, "Host", request->get->transfer->endpoint->host);
     for (size_t i = 0; i < count && ok; i++) {
-        /* The signer refuses control characters; an ETag from a listing could bring them here. */
-        ok = strpbrk(headers[i].value, "\r\n") == NULL &&
-             buf_appendf(&request->lines, "%s: %s\n", headers[i].name, headers[i].value);
+        ok = append_line(&request->lines, headers[i].name, headers[i].value);
     }
     return ok;
+}
+
+static bool fill_url(struct request *request)
+{
+    struct buf *const url = &request->url;
+    buf_clear(url);
+    return buf_append_str(url, request->get->transfer->endpoint->base) &&
+           buf_append(url, request->path.data, request->path.size) &&
+           (request->query.size == 0 ||
+            (buf_append_char(url, '?') &&
+             buf_append(url, request->query.data, request->query.size)));
 }
 
 int compose_request(struct request *request, struct sigv4_key_cache *cache, struct err *e)
@@ -155,11 +181,12 @@ int compose_request(struct request *request, struct sigv4_key_cache *cache, stru
     struct sigv4_pair query[SIGV4_PAIRS_MAX];
     const struct endpoint *const endpoint = request->get->transfer->endpoint;
     fill_want(request);
+    const bool pinned = fill_if_match(request);
     const size_t header_count = fill_headers(request, headers);
     const size_t query_count = fill_query(request, query);
     buf_clear(&request->query);
     buf_clear(&request->lines);
-    bool fits = fill_path(request) && fill_lines(request, headers, header_count);
+    bool fits = pinned && fill_path(request) && fill_lines(request, headers, header_count);
     if (fits && request->client->options.no_sign) {
         fits = fill_plain_query(request, query, query_count);
     } else if (fits) {
@@ -178,9 +205,7 @@ int compose_request(struct request *request, struct sigv4_key_cache *cache, stru
             return -1;
         }
     }
-    buf_clear(&request->url);
-    if (!fits || !buf_appendf(&request->url, "%s%s%s%s", endpoint->base, buf_str(&request->path),
-                              request->query.size > 0 ? "?" : "", buf_str(&request->query))) {
+    if (!fits || !fill_url(request)) {
         return err_set(e, ERR_LIMIT, "key, prefix or ETag is too long or not fit to be sent");
     }
     link_lines(request);

@@ -426,6 +426,31 @@ static void test_many(void **state)
     rig_stop(&rig, ARRAY_SIZE(gets));
 }
 
+/* What cannot be sent exactly is not sent at all. */
+static void test_unsendable(void **state)
+{
+    (void)state;
+    static char long_text[8000];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    static const struct {
+        const char *key, *etag;
+    } CASES[] = {{long_text, "e1"}, {"k", long_text}, {"k", "e1\r\nx: y"}};
+    static const struct exchange SCRIPT[] = {{.reply = OK_TEN}};
+    struct rig rig;
+    rig_start(&rig, SCRIPT, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        rig.get.key = CASES[i].key;
+        rig.get.etag = CASES[i].etag;
+        assert_int_equal(rig_perform(&rig), -1);
+        assert_int_equal(rig.err.kind, ERR_LIMIT);
+        assert_int_equal(rig.get.tries, 0);
+    }
+    rig.get.key = "k";
+    rig.get.etag = "e1";
+    assert_int_equal(rig_perform(&rig), 0); /* the slot is free again */
+    rig_stop(&rig, 1);
+}
+
 static void test_options(void **state)
 {
     (void)state;
@@ -467,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_unsendable),
         cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

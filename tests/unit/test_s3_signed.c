@@ -1,0 +1,178 @@
+/* How signed requests are repaired. The credentials are this test's own: the functions below stand
+ * in for creds.c, which the linker then leaves out. */
+#include "s3/s3.h"
+#include "tests/unit/scripted_server.h"
+#include "tests/unit/unit.h"
+
+#define OK_TEN "HTTP/1.1 200 OK\r\nETag: \"e1\"\r\nContent-Length: 10\r\n\r\n0123456789"
+#define FAIL(status, code, region)                                                                 \
+    "HTTP/1.1 " status " X\r\nDate: Fri, 01 Jan 2100 00:00:00 GMT\r\nConnection: close\r\n\r\n"    \
+    "<Error><Code>" code "</Code><Message>words</Message><Region>" region "</Region></Error>"
+
+struct creds {
+    unsigned gets, rejects;
+    bool fail;
+};
+
+int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
+{
+    creds->gets++;
+    if (creds->fail) {
+        return err_set(e, ERR_AUTH, "no credentials");
+    }
+    *ret = (struct creds_value){.secret = "secret-of-the-test", .token = "token"};
+    (void)snprintf(ret->id, sizeof(ret->id), "KEY%u", creds->rejects);
+    return 0;
+}
+
+void creds_reject(struct creds *creds, const struct creds_value *value)
+{
+    assert_memory_equal(value->id, "KEY", 3);
+    creds->rejects++;
+}
+
+struct outcome {
+    int result;
+    struct err err;
+    unsigned tries;
+    size_t requests;
+};
+
+static struct outcome run(struct creds *creds, const struct exchange *script, size_t count,
+                          bool head)
+{
+    struct outcome outcome = {.result = 0};
+    struct scripted_server *server = scripted_server_start(script, count, false);
+    const struct s3_options options = {
+        .bucket = "bucket",
+        .endpoint = scripted_server_url(server),
+        .request_payer = "requester",
+        .expected_bucket_owner = "123456789012",
+        .net_threads = 1,
+        .connections = 1,
+        .retry_for_ms = 2000,
+        .stall_ms = 2000,
+        .creds = creds,
+    };
+    struct s3_client *client = NULL;
+    assert_int_equal(s3_client_new(&options, &client, &outcome.err), 0);
+    uint8_t into[10];
+    struct s3_get get = {
+        .key = "k", .etag = "e1", .size = 10, .object_size = 10, .into = into, .head = head};
+    outcome.err = ERR_INIT;
+    outcome.result = s3_perform(client, &get, &outcome.err);
+    outcome.tries = get.tries;
+    s3_client_free(client);
+    char *complaint = scripted_server_stop(server, &outcome.requests);
+    if (complaint != NULL) {
+        print_error("%s\n", complaint);
+    }
+    assert_null(complaint);
+    return outcome;
+}
+
+static void test_signed(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.expect = {"authorization: AWS4-HMAC-SHA256 Credential=KEY0/",
+                    "/us-east-1/s3/aws4_request, SignedHeaders=host;if-match;x-amz-content-sha256;"
+                    "x-amz-date;x-amz-expected-bucket-owner;x-amz-request-payer;"
+                    "x-amz-security-token, Signature=",
+                    "x-amz-security-token: token\r\n", "x-amz-request-payer: requester\r\n",
+                    "x-amz-expected-bucket-owner: 123456789012\r\n"},
+         .reply = OK_TEN},
+    };
+    struct creds creds = {.gets = 0};
+    const struct outcome outcome = run(&creds, SCRIPT, ARRAY_SIZE(SCRIPT), false);
+    assert_int_equal(outcome.result, 0);
+    assert_int_equal(creds.gets, 1);
+}
+
+static void test_no_credentials(void **state)
+{
+    (void)state;
+    struct creds creds = {.fail = true};
+    const struct outcome outcome = run(&creds, NULL, 0, false);
+    assert_int_equal(outcome.result, -1);
+    assert_int_equal(outcome.err.kind, ERR_AUTH);
+    assert_string_equal(outcome.err.text, "get s3://bucket/k: no credentials");
+}
+
+/* Each repair helps once; the same answer again is final and is what the operator reads. */
+static void test_repairs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fail;
+        bool head;
+        const char *repaired; /* in the second request */
+        unsigned rejects;
+        enum err_kind kind;
+    } CASES[] = {
+        {FAIL("403", "RequestTimeTooSkewed", ""), false, "x-amz-date: 21000101T0000", 0, ERR_AUTH},
+        {"HTTP/1.1 403 X\r\nDate: Fri, 01 Jan 2100 00:00:00 GMT\r\n\r\n", true,
+         "x-amz-date: 21000101T0000", 0, ERR_AUTH},
+        {FAIL("400", "ExpiredToken", ""), false, "Credential=KEY1/", 1, ERR_AUTH},
+        {FAIL("403", "InvalidAccessKeyId", ""), false, "Credential=KEY1/", 1, ERR_AUTH},
+        {"HTTP/1.1 400 X\r\n\r\n", true, "Credential=KEY1/", 1, ERR_CONFIG},
+        {FAIL("400", "AuthorizationHeaderMalformed", "eu-west-1"), false, "/eu-west-1/s3/aws4", 0,
+         ERR_CONFIG},
+        {FAIL("301", "PermanentRedirect", "eu-west-1"), false, "/eu-west-1/s3/aws4", 0, ERR_CONFIG},
+        {"HTTP/1.1 400 X\r\nx-amz-bucket-region: eu-west-1\r\n\r\n", true, "/eu-west-1/s3/aws4", 0,
+         ERR_CONFIG},
+    };
+    static const char HEAD_OK[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const struct exchange good[] = {
+            {.reply = CASES[i].fail, .after = AFTER_CLOSE},
+            {.expect = {CASES[i].repaired}, .reply = CASES[i].head ? HEAD_OK : OK_TEN},
+        };
+        struct creds creds = {.gets = 0};
+        struct outcome outcome = run(&creds, good, 2, CASES[i].head);
+        assert_int_equal(outcome.result, 0);
+        assert_int_equal(outcome.tries, 2);
+        assert_int_equal(creds.rejects, CASES[i].rejects);
+
+        const struct exchange same = {.reply = CASES[i].fail, .after = AFTER_CLOSE};
+        const struct exchange bad[] = {same, same, same};
+        /* A bare 400 to a HEAD may have two reasons: the region is repaired, then the token. */
+        const bool two_reasons = strstr(CASES[i].fail, "400 X\r\nx-amz-bucket") != NULL;
+        creds = (struct creds){.gets = 0};
+        outcome = run(&creds, bad, two_reasons ? 3 : 2, CASES[i].head);
+        assert_int_equal(outcome.result, -1);
+        assert_int_equal(outcome.err.kind, CASES[i].kind);
+        assert_int_equal(outcome.requests, two_reasons ? 3 : 2);
+        assert_null(strstr(outcome.err.text, "secret"));
+    }
+}
+
+/* A redirect to nowhere that is known is not followed; a region that is no name is not taken. */
+static void test_foreign_redirects(void **state)
+{
+    (void)state;
+    static const char *const REPLIES[] = {
+        FAIL("301", "PermanentRedirect", "evil.example.org/x"),
+        "HTTP/1.1 301 X\r\nLocation: http://127.0.0.1:1/k\r\nContent-Length: 0\r\n\r\n",
+        FAIL("301", "PermanentRedirect", "us-east-1"), /* where we asked already */
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(REPLIES); i++) {
+        const struct exchange script[] = {{.reply = REPLIES[i], .after = AFTER_CLOSE}};
+        struct creds creds = {.gets = 0};
+        const struct outcome outcome = run(&creds, script, 1, false);
+        assert_int_equal(outcome.result, -1);
+        assert_int_equal(outcome.err.kind, ERR_CONFIG);
+        assert_int_equal(outcome.requests, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_no_credentials),
+        cmocka_unit_test(test_repairs),
+        cmocka_unit_test(test_foreign_redirects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
