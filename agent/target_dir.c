@@ -226,7 +226,8 @@ static int make_root(struct target_dir *dir, const struct config *config, struct
     autofree char *above = xstrndup(dir->path, dir->exists);
     autofd int base = open(above, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool made = false;
-    const int root = base < 0 ? -1 : safe_path_make(base, dir->path + dir->exists, config, &made);
+    const char *const rest = dir->path + dir->exists + strspn(dir->path + dir->exists, "/");
+    const int root = base < 0 ? -1 : safe_path_make(base, rest, config, &made);
     if (root < 0) {
         return target_disk_err(e, errno, "making target directory '%s'", dir->path);
     }

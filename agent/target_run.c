@@ -81,6 +81,8 @@ static int begin_journal(struct target *target, const struct plan *plan, struct 
     note_until(target, plan);
     note_run(target, plan, now);
     if (journal_flush(target->journal, e) < 0) {
+        /* Nothing may be noted in a journal that has no beginning. */
+        journal_free(TAKE_PTR(target->journal));
         return -1;
     }
     return fsync(dir->home) < 0

@@ -1,0 +1,280 @@
+#include "tests/unit/target_rig.h"
+
+#include "agent/base/err.h"
+
+/* Sorted by table, SSTable, name, as a plan's files are. */
+static const struct {
+    const char *folder, *name;
+    uint32_t table, sstable;
+} FILES[RIG_FILES] = {
+    {"ks/users-1", "manifest.json", 0, PLAN_NONE},
+    {"ks/users-1", "nb-1-big-Data.db", 0, 0},
+    {"ks/users-1", "nb-1-big-Index.db", 0, 0},
+    {"ks/users-1", "nb-1-big-TOC.txt", 0, 0},
+    {"ks/users-1", "nb-2-big-Data.db", 0, 1},
+    {"ks/users-1", "nb-2-big-TOC.txt", 0, 1},
+    {"ks/users-1/.by_mail", "nb-1-big-Data.db", 0, 2},
+    {"ks/users-1/.by_mail", "nb-1-big-TOC.txt", 0, 2},
+    {"logs/events-2", "nb-7-big-Data.db", 1, 3},
+    {"logs/events-2", "nb-7-big-Index.db", 1, 3},
+    {"logs/events-2", "nb-7-big-TOC.txt", 1, 3},
+    {"logs/events-2", "schema.cql", 1, PLAN_NONE},
+};
+
+static void fill_plan(struct rig *rig)
+{
+    for (uint32_t i = 0; i < RIG_FILES; i++) {
+        struct plan_file *const file = &rig->files[i];
+        *file = (struct plan_file){.key_folder = FILES[i].folder,
+                                   .key_name = FILES[i].name,
+                                   .target_folder = FILES[i].folder,
+                                   .target_name = FILES[i].name,
+                                   .etag = "\"e1\"",
+                                   .table = FILES[i].table,
+                                   .sstable = FILES[i].sstable};
+        autofree char *content = rig_content(rig, i);
+        file->size = 10 + i;
+        file->plain_size = strlen(content);
+        if (file->sstable != PLAN_NONE) {
+            struct plan_sstable *const sstable = &rig->sstables[file->sstable];
+            sstable->first = sstable->count == 0 ? i : sstable->first;
+            sstable->count++;
+        }
+    }
+    rig->tables[0] = (struct plan_table){
+        .keyspace = "ks", .table = "users", .table_dir = "users-1", .target_folder = "ks/users-1"};
+    rig->tables[1] = (struct plan_table){.keyspace = "logs",
+                                         .table = "events",
+                                         .table_dir = "events-2",
+                                         .target_folder = "logs/events-2"};
+    rig->node = (struct plan_node){.cluster = "c",
+                                   .region = "",
+                                   .token = "42",
+                                   .manifest_key = "meta \"v2\".json",
+                                   .manifest_etag = "\"m\"",
+                                   .snapshot_ms = 1000,
+                                   .newest_ms = 2000,
+                                   .until_ms = 3000};
+    rig->plan = (struct plan){.files = rig->files,
+                              .sstables = rig->sstables,
+                              .tables = rig->tables,
+                              .nodes = &rig->node,
+                              .file_count = RIG_FILES,
+                              .sstable_count = RIG_SSTABLES,
+                              .table_count = RIG_TABLES,
+                              .node_count = 1,
+                              .plain_bytes_exact = true,
+                              .id = "p1"};
+}
+
+void rig_init(struct rig *rig, unsigned dirs)
+{
+    *rig = (struct rig){.tree = tree_new()};
+    assert_int_equal(chmod(rig->tree.root, 0755), 0);
+    rig->config = (struct config){.mode = 0640, .dir_mode = 0750, .target_count = dirs};
+    for (unsigned i = 0; i < dirs; i++) {
+        rig->into[i] = xasprintf("%s/%c", rig->tree.root, 'a' + (int)i);
+        rig->config.targets[i] = rig->into[i];
+    }
+    fill_plan(rig);
+}
+
+void rig_done(struct rig *rig)
+{
+    tree_free(&rig->tree);
+    free(rig->into[0]);
+    free(rig->into[1]);
+}
+
+void rig_replace(struct rig *rig)
+{
+    rig->tables[0].replace = true;
+    rig->replace[0] = "ks.users";
+    rig->config.replace = (struct name_list){.names = rig->replace, .count = 1};
+}
+
+char *rig_content(const struct rig *rig, uint32_t file)
+{
+    const struct plan_file *const planned = &rig->files[file];
+    return xasprintf("%s of %s/%s %*s", planned->etag, planned->target_folder, planned->target_name,
+                     (int)(37 * file), "end");
+}
+
+static int write_file(struct rig *rig, struct target *target, struct commit *commit, uint32_t file,
+                      struct err *e)
+{
+    struct file_sink *sink = NULL;
+    const struct plan *const plan = &rig->plan;
+    if (file_sink_open(target, plan, file, plan->files[file].plain_size, &sink, e) < 0) {
+        return -1;
+    }
+    autofree char *content = rig_content(rig, file);
+    const size_t size = strlen(content), half = size / 2;
+    if (file_sink_write(sink, half, slice_of(content + half, size - half), e) < 0 ||
+        file_sink_write(sink, 0, slice_of(content, half), e) < 0) {
+        file_sink_abandon(sink);
+        return -1;
+    }
+    commit_file(commit, sink,
+                &(struct commit_record){.file = file, .plain_size = size, .checks = 5});
+    rig->written++;
+    return 0;
+}
+
+static void count_done(void *ctx, const struct commit_record *record)
+{
+    unsigned *const done = ctx;
+    assert_int_equal(record->checks, 5);
+    (*done)++;
+}
+
+int rig_write(struct rig *rig, struct target *target, struct err *e)
+{
+    unsigned done = 0;
+    rig->written = 0;
+    struct commit *const commit = commit_start(target, &rig->plan, count_done, &done);
+    int result = 0;
+    for (uint32_t i = 0; i < RIG_FILES && result == 0; i++) {
+        struct commit_record before;
+        if (!commit_done_before(target, &rig->plan, i, &before)) {
+            result = write_file(rig, target, commit, i, e);
+        }
+        if (rig->after_file != NULL) {
+            rig->after_file(i);
+        }
+    }
+    struct err late;
+    if (commit_stop(commit, &late) < 0) {
+        *e = late;
+        return -1;
+    }
+    if (result == 0) {
+        assert_int_equal(done, rig->written);
+    }
+    return result;
+}
+
+int rig_fill(struct rig *rig, struct target *target, struct err *e)
+{
+    if (target_check(target, &rig->plan, e) < 0 || target_begin(target, &rig->plan, e) < 0) {
+        return -1;
+    }
+    return rig_write(rig, target, e);
+}
+
+int rig_run(struct rig *rig, struct target *target, struct err *e)
+{
+    return rig_fill(rig, target, e) < 0 ? -1
+                                        : target_finish(target, &rig->plan, "{\"report\":1}\n", e);
+}
+
+int rig_restore(struct rig *rig, struct err *e)
+{
+    struct target *target = NULL;
+    enum target_state state;
+    if (target_open(&rig->config, RIG_IDENTITY, &target, &state, e) < 0) {
+        return -1;
+    }
+    int result = state == TARGET_DONE ? 1 : rig_run(rig, target, e);
+    if (result < 0) {
+        target_record_failure(target, e->text);
+    }
+    target_free(target);
+    return result;
+}
+
+char *rig_read(const struct rig *rig, const char *path)
+{
+    autofree char *whole =
+        path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", rig->tree.root, path);
+    autofile FILE *file = fopen(whole, "re");
+    if (file == NULL) {
+        return NULL;
+    }
+    char *const text = xcalloc(1, 64 * 1024);
+    assert_true(fread(text, 1, 64 * 1024 - 1, file) > 0 || feof(file));
+    return text;
+}
+
+bool rig_exists(const struct rig *rig, const char *path)
+{
+    autofree char *whole = xasprintf("%s/%s", rig->tree.root, path);
+    struct stat st;
+    return lstat(whole, &st) == 0;
+}
+
+/* The content under a file's final name in any directory, or NULL. Never in two. */
+static char *final_content(const struct rig *rig, uint32_t file)
+{
+    char *found = NULL;
+    for (unsigned i = 0; i < rig->config.target_count; i++) {
+        autofree char *path = xasprintf("%s/%s/%s", rig->into[i], rig->files[file].target_folder,
+                                        rig->files[file].target_name);
+        char *const text = rig_read(rig, path);
+        if (text != NULL) {
+            assert_null(found);
+            found = text;
+        }
+    }
+    return found;
+}
+
+void rig_assert_restored(const struct rig *rig)
+{
+    for (uint32_t i = 0; i < RIG_FILES; i++) {
+        autofree char *wanted = rig_content(rig, i);
+        autofree char *found = final_content(rig, i);
+        assert_non_null(found);
+        assert_string_equal(found, wanted);
+    }
+    assert_false(rig_exists(rig, "a/.penates/tmp"));
+    assert_false(rig_exists(rig, "a/.penates/stage"));
+    assert_true(rig_exists(rig, "a/.penates/journal"));
+    autofree char *report = rig_read(rig, "a/.penates/report.json");
+    assert_non_null(report);
+    assert_string_equal(report, "{\"report\":1}\n");
+    assert_true(rig_exists(rig, "a/.penates/restored"));
+}
+
+void rig_assert_nothing_partial(const struct rig *rig, const char *old)
+{
+    for (uint32_t i = 0; i < RIG_FILES; i++) {
+        autofree char *wanted = rig_content(rig, i);
+        autofree char *found = final_content(rig, i);
+        if (found != NULL && (old == NULL || strcmp(found, old) != 0)) {
+            assert_string_equal(found, wanted);
+        }
+    }
+}
+
+void rig_old_table(struct rig *rig)
+{
+    tree_file(&rig->tree, "a/ks/users-1/nb-1-big-Data.db", "old");
+    tree_file(&rig->tree, "a/ks/users-1/nb-8-big-Data.db", "old 8");
+    tree_file(&rig->tree, "a/ks/users-1/.by_mail/nb-3-big-Data.db", "old index");
+    tree_file(&rig->tree, "a/ks/users-1/snapshots/s1/nb-8-big-Data.db", "snapshot");
+    tree_file(&rig->tree, "a/ks/users-1/backups/nb-8-big-Data.db", "backup");
+    tree_file(&rig->tree, "a/ks/other-3/nb-1-big-Data.db", "other");
+}
+
+void rig_assert_swapped(const struct rig *rig)
+{
+    static const struct {
+        const char *path, *content;
+    } KEPT[] = {
+        {"a/.penates/replaced/ks/users-1/nb-1-big-Data.db", "old"},
+        {"a/.penates/replaced/ks/users-1/nb-8-big-Data.db", "old 8"},
+        {"a/.penates/replaced/ks/users-1/.by_mail/nb-3-big-Data.db", "old index"},
+        {"a/ks/users-1/snapshots/s1/nb-8-big-Data.db", "snapshot"},
+        {"a/ks/users-1/backups/nb-8-big-Data.db", "backup"},
+        {"a/ks/other-3/nb-1-big-Data.db", "other"},
+    };
+    rig_assert_restored(rig);
+    for (size_t i = 0; i < ARRAY_SIZE(KEPT); i++) {
+        autofree char *found = rig_read(rig, KEPT[i].path);
+        assert_non_null(found);
+        assert_string_equal(found, KEPT[i].content);
+    }
+    assert_false(rig_exists(rig, "a/ks/users-1/nb-8-big-Data.db"));
+    assert_false(rig_exists(rig, "a/ks/users-1/.by_mail/nb-3-big-Data.db"));
+}

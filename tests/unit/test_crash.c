@@ -1,0 +1,135 @@
+/* kill -9 in place of every system call that changes the target, and a rerun after each. */
+#include "tests/unit/faulty_disk.h"
+#include "tests/unit/target_rig.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { SWEEP_MAX = 1000 }; /* a restore of the rig makes about 120 such calls */
+
+/* True when the child was killed, false when it came to its end first. */
+static bool restore_until(struct rig *rig, unsigned call)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct err e = ERR_INIT;
+        disk_kill_at(call);
+        _exit(rig_restore(rig, &e) >= 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFSIGNALED(status)) {
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+        return true;
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+    return false;
+}
+
+/* Each old file is in its place, or where --replace puts it; never nowhere, never in both. */
+static void assert_old_kept(const struct rig *rig)
+{
+    static const char *const OLD[][2] = {
+        {"ks/users-1/nb-1-big-Data.db", "old"},
+        {"ks/users-1/nb-8-big-Data.db", "old 8"},
+        {"ks/users-1/.by_mail/nb-3-big-Data.db", "old index"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(OLD); i++) {
+        autofree char *in_place = xasprintf("a/%s", OLD[i][0]);
+        autofree char *aside = xasprintf("a/.penates/replaced/%s", OLD[i][0]);
+        autofree char *here = rig_read(rig, in_place);
+        autofree char *there = rig_read(rig, aside);
+        const bool is_here = here != NULL && strcmp(here, OLD[i][1]) == 0;
+        const bool is_there = there != NULL && strcmp(there, OLD[i][1]) == 0;
+        assert_int_equal(is_here + is_there, 1);
+    }
+}
+
+static void rerun(struct rig *rig)
+{
+    struct err e = ERR_INIT;
+    struct target_summary sum;
+    rig_assert_ok(target_status(rig->into[0], &sum, &e), &e);
+    assert_true(sum.phase == PHASE_NEW || sum.phase == PHASE_INTERRUPTED ||
+                sum.phase == PHASE_DONE);
+    const int result = rig_restore(rig, &e);
+    if (result < 0) {
+        fail_msg("%s", e.text);
+    }
+    assert_int_equal(result, sum.phase == PHASE_DONE ? 1 : 0);
+    if (result == 0) {
+        assert_int_equal(rig->written, RIG_FILES - sum.files_done); /* nothing is fetched twice */
+    }
+}
+
+static void sweep(unsigned dirs, bool replace, unsigned second)
+{
+    const char *const old = replace ? "old" : NULL;
+    unsigned call = 1;
+    bool killed = true;
+    for (; killed && call < SWEEP_MAX; call++) {
+        struct rig rig;
+        rig_init(&rig, dirs);
+        if (replace) {
+            rig_old_table(&rig);
+            rig_replace(&rig);
+        }
+        killed = restore_until(&rig, call);
+        rig_assert_nothing_partial(&rig, old);
+        if (killed && second > 0) {
+            (void)restore_until(&rig, second); /* the rerun may end before that */
+            rig_assert_nothing_partial(&rig, old);
+        }
+        if (replace) {
+            assert_old_kept(&rig);
+        }
+        if (killed) {
+            rerun(&rig);
+        }
+        if (replace) {
+            rig_assert_swapped(&rig);
+        } else {
+            rig_assert_restored(&rig);
+        }
+        rig_done(&rig);
+    }
+    assert_true(call > 60); /* the sweep did reach the calls */
+    assert_true(call < SWEEP_MAX);
+}
+
+static void one_directory(void **state)
+{
+    (void)state;
+    sweep(1, false, 0);
+}
+
+static void two_directories(void **state)
+{
+    (void)state;
+    sweep(2, false, 0);
+}
+
+static void replaced_table(void **state)
+{
+    (void)state;
+    sweep(1, true, 0);
+}
+
+static void killed_twice(void **state)
+{
+    (void)state;
+    sweep(1, true, 12);
+    sweep(1, true, 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_directory),
+        cmocka_unit_test(two_directories),
+        cmocka_unit_test(replaced_table),
+        cmocka_unit_test(killed_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
