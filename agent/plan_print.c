@@ -114,6 +114,16 @@ static void print_notes(const char *title, const struct plan_note *notes, uint32
     }
 }
 
+static void print_warnings(const struct plan *plan, FILE *file)
+{
+    if (plan->warning_count > 0) {
+        (void)fputs("\nwarnings:\n", file);
+    }
+    for (uint32_t i = 0; i < plan->warning_count; i++) {
+        (void)fprintf(file, "  %s: %s\n", plan->warnings[i].subject, plan->warnings[i].why);
+    }
+}
+
 static void print_space(const struct config *config, const struct plan *plan, FILE *file)
 {
     char text[BYTES_TEXT_SIZE], need[BYTES_TEXT_SIZE];
@@ -143,7 +153,7 @@ void plan_print(const struct config *config, const char *source_name, const stru
     print_tables(plan, file);
     print_notes("left out", plan->skipped, plan->skipped_count, plan->skipped_count, file);
     print_notes("missing", plan->missing, plan->missing_count, plan->missing_total, file);
-    print_notes("warnings", plan->warnings, plan->warning_count, plan->warning_count, file);
+    print_warnings(plan, file);
     print_space(config, plan, file);
     (void)fprintf(file, "\nrequests: %" PRIu64 " to list, %" PRIu64 " to fetch\n",
                   plan->list_requests, plan_get_requests(plan, config->part_size));

@@ -89,6 +89,9 @@ static void print_cell(const struct text_table *table, unsigned column, const ch
 {
     const size_t pad = table->widths[column] - width(text);
     const bool last = column + 1 == table->column_count;
+    if (last && text[0] == '\0') {
+        return; /* no blanks at the end of a line */
+    }
     if (column > 0) {
         (void)fputs("  ", file);
     }
