@@ -116,12 +116,18 @@ static void print_notes(const char *title, const struct plan_note *notes, uint32
 
 static void print_warnings(const struct plan *plan, FILE *file)
 {
-    if (plan->warning_count > 0) {
-        (void)fputs("\nwarnings:\n", file);
+    static const struct text_column COLUMNS[] = {{"WHAT", false}, {"WHY", false}};
+    if (plan->warning_count == 0) {
+        return;
     }
+    (void)fputs("\nwarnings:\n", file);
+    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
     for (uint32_t i = 0; i < plan->warning_count; i++) {
-        (void)fprintf(file, "  %s: %s\n", plan->warnings[i].subject, plan->warnings[i].why);
+        text_table_add(table, plan->warnings[i].subject);
+        text_table_add(table, plan->warnings[i].why);
     }
+    text_table_print(table, "  ", file);
+    text_table_free(table);
 }
 
 static void print_space(const struct config *config, const struct plan *plan, FILE *file)

@@ -158,7 +158,7 @@ static void test_print(void **state)
                                         "at least 2.2 KiB",
                                         "left out:\n  WHAT ",
                                         "system.local      9    0 B  node-local",
-                                        "warnings:\n  ks.t: is a test\n",
+                                        "warnings:\n  WHAT  WHY\n  ks.t  is a test\n",
                                         "requests: 3 to list, 5 to fetch"};
     (void)state;
     struct config *config = rig_load_good(WORDS("plan", "/s"));
