@@ -4,7 +4,6 @@
 
 #include "agent/base/err.h"
 #include "agent/plan.h"
-#include "agent/sstable_name.h"
 
 enum { SLOTS_MIN = 64 };
 
@@ -225,4 +224,28 @@ uint32_t candidates_add(struct candidates *set, const struct backup_key *key, co
     }
     candidates_move(set, at, key, whole);
     return at;
+}
+
+static int compare_dirs(const void *a, const void *b, void *ctx)
+{
+    const struct candidates *set = (const struct candidates *)ctx;
+    const struct candidate_dir *x = &set->dirs[*(const uint32_t *)a];
+    const struct candidate_dir *y = &set->dirs[*(const uint32_t *)b];
+    int order = strcmp(x->keyspace, y->keyspace);
+    if (order == 0) {
+        order = strcmp(x->table_dir, y->table_dir);
+    }
+    return order != 0 ? order : strcmp(x->index_dir, y->index_dir);
+}
+
+void candidates_rank_dirs(struct candidates *set)
+{
+    autofree uint32_t *order = (uint32_t *)xcalloc(set->dir_count, sizeof(*order));
+    for (uint32_t i = 0; i < set->dir_count; i++) {
+        order[i] = i;
+    }
+    qsort_r(order, set->dir_count, sizeof(*order), compare_dirs, set);
+    for (uint32_t i = 0; i < set->dir_count; i++) {
+        set->dirs[order[i]].rank = i;
+    }
 }

@@ -8,6 +8,7 @@
 
 #include "agent/backup_key.h"
 #include "agent/base/mem.h"
+#include "agent/sstable_name.h"
 
 enum { CANDIDATE_NONE = UINT32_MAX };
 
@@ -20,6 +21,7 @@ struct candidate_dir {
     const char *left_out;    /* why nothing of it is taken; NULL: it is taken */
     bool named;              /* the manifest names files of it that are taken */
     uint32_t note;           /* its line in plan->skipped once something was left out */
+    uint32_t rank;           /* by name, among the node's */
     uint64_t generation_max; /* highest number of an SSTable seen, taken or not */
 };
 
@@ -75,6 +77,9 @@ void candidates_move(struct candidates *set, uint32_t at, const struct backup_ke
 /* The index of the key's directory; a new one has left_out NULL. *ret_new: it is one. */
 uint32_t candidates_dir(struct candidates *set, const struct backup_key *key, bool *ret_new);
 
+/* Directories are numbered as listings came; this ranks them by name. */
+void candidates_rank_dirs(struct candidates *set);
+
 /* What candidates_find goes by, as a number; equal for the compressions of one file. */
 uint64_t candidates_hash(const struct backup_key *key);
 
@@ -86,6 +91,12 @@ static inline bool candidate_is_side_file(const struct candidate *c)
 static inline struct slice candidate_prefix(const struct candidate *c)
 {
     return slice_of(c->name, c->prefix_size);
+}
+
+/* "Data.db"; a side file is its own component. */
+static inline const char *candidate_component(const struct candidate *c)
+{
+    return candidate_is_side_file(c) ? c->name : c->name + c->prefix_size + 1;
 }
 
 #endif

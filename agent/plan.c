@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
+#include "agent/base/thread.h"
 #include "agent/plan_work.h"
 
 /* What --memory must leave for the data itself: two parts of the default size in flight. */
@@ -191,9 +192,10 @@ static int refuse_incomplete(const struct plan *plan, struct err *e)
         /* What does not fit is in the list of the plan. */
         (void)buf_appendf(&names, "%s'%s'", i == 0 ? "" : ", ", plan->missing[i].subject);
     }
-    (void)err_set(e, ERR_NO_BACKUP,
-                  "the restore point of %s is not complete: %" PRIu64 " of its objects missing: %s",
-                  format_time(node->snapshot_ms, at), plan->missing_total, buf_str(&names));
+    (void)err_set(
+        e, ERR_NO_BACKUP,
+        "token %s: the restore point of %s is not complete: %" PRIu64 " of its objects missing: %s",
+        node->token, format_time(node->snapshot_ms, at), plan->missing_total, buf_str(&names));
     if (node->previous_ms > 0) {
         return err_hint(e,
                         "take the one before with --at %s, or what there is of this one with "
@@ -227,6 +229,7 @@ static int build(struct plan_work *work, struct err *e)
         return -1;
     }
     note_stray(work);
+    plan_notes_sort(work->plan);
     plan_place_finish(work->plan);
     work->plan->list_requests =
         source_stats(work->source).requests - before - work->manifest_requests;
@@ -239,7 +242,10 @@ int plan_build(const struct config *config, struct source *source, struct plan *
     struct plan *plan = (struct plan *)xcalloc(1, sizeof(*plan));
     plan->strings = arena_new();
     struct plan_work work = {.config = config, .source = source, .plan = plan};
-    if (build(&work, e) < 0) {
+    mutex_init(&work.lock);
+    const int result = build(&work, e);
+    mutex_done(&work.lock);
+    if (result < 0) {
         plan_free(plan);
         return -1;
     }

@@ -4,8 +4,14 @@
  *     source ─▶ catalog: clusters, tokens, restore points
  *            ─▶ manifest + incrementals of the chosen point ─▶ SSTables ─▶ files with their targets
  *
- * Built by one thread, constant afterwards, readable from any thread. It is compact (about 100 bytes
- * a file beside the interned names), and plan_bytes() of it is charged to --memory.
+ * Time: `--at T` takes the newest snapshot and all incrementals whose keys say T or earlier. A v2
+ * key has the second; a v1 key has the minute that a file was last written in, so a v1 plan can
+ * hold writes up to 59 s after T, and says so. `--range` has Priam's bounds: inclusive in v2,
+ * without its last minute in v1 (priam spec 11.1.1). An SSTable has the time of its Data.db and is
+ * taken or left whole. The snapshot's SSTables are taken exactly as its manifest names them.
+ *
+ * Built by one thread, constant afterwards, readable from any thread. It is compact (about 100
+ * bytes a file beside the interned names), and plan_bytes() of it is charged to --memory.
  */
 #ifndef PENATES_PLAN_H
 #define PENATES_PLAN_H
@@ -22,16 +28,16 @@ struct plan_file {
     const char *key_name;      /* the rest of the key */
     const char *target_folder; /* relative to a --into directory, no leading or trailing '/' */
     const char *target_name;
-    const char *etag;          /* as listed */
-    uint64_t size;             /* stored bytes, as listed */
-    uint64_t plain_size;       /* as the manifest says, PLAN_SIZE_UNKNOWN when it does not */
-    uint32_t table;            /* index into plan->tables */
-    uint32_t sstable;          /* index into plan->sstables, PLAN_NONE for side files */
-    uint8_t claim;             /* enum codec_claim */
-    uint8_t component;         /* enum component_kind */
-    uint8_t checksum;          /* enum s3_checksum_kind that the listing promises */
+    const char *etag;    /* as listed */
+    uint64_t size;       /* stored bytes, as listed */
+    uint64_t plain_size; /* as the manifest says, PLAN_SIZE_UNKNOWN when it does not */
+    uint32_t table;      /* index into plan->tables */
+    uint32_t sstable;    /* index into plan->sstables, PLAN_NONE for side files */
+    uint8_t claim;       /* enum codec_claim */
+    uint8_t component;   /* enum component_kind */
+    uint8_t checksum;    /* enum s3_checksum_kind that the listing promises */
     bool checksum_composite;
-    bool incremental;          /* not named by the manifest */
+    bool incremental; /* not named by the manifest */
 };
 
 #define PLAN_SIZE_UNKNOWN UINT64_MAX
@@ -45,12 +51,12 @@ struct plan_sstable {
 };
 
 struct plan_table {
-    uint32_t node;             /* index into plan->nodes */
+    uint32_t node; /* index into plan->nodes */
     const char *keyspace;
-    const char *table;         /* without id */
-    const char *table_dir;     /* as in the backup */
-    const char *target_folder; /* of the table itself; index folders lie below it */
-    bool replace;              /* --replace names it */
+    const char *table;                         /* without id */
+    const char *table_dir;                     /* as in the backup */
+    const char *target_folder;                 /* of the table itself; index folders lie below it */
+    bool replace;                              /* --replace names it */
     uint64_t files, stored_bytes, plain_bytes; /* plain: known sizes, else stored ones */
 };
 
@@ -60,11 +66,11 @@ struct plan_node {
     bool v2;
     const char *manifest_key;
     const char *manifest_etag;
-    int64_t snapshot_ms;      /* the instant of the snapshot */
-    int64_t newest_ms;        /* of the newest incremental taken, else snapshot_ms */
-    int64_t until_ms;         /* what was asked for, resolved: a rerun pins --at to it */
-    int64_t previous_ms;      /* of the snapshot before this one, when this one is incomplete; 0: none */
-    uint64_t missing;         /* objects that the manifest names and the listing lacks */
+    int64_t snapshot_ms; /* the instant of the snapshot */
+    int64_t newest_ms;   /* of the newest incremental taken, else snapshot_ms */
+    int64_t until_ms;    /* what was asked for, resolved: a rerun pins --at to it */
+    int64_t previous_ms; /* of the snapshot before this one, when this one is incomplete; 0: none */
+    uint64_t missing;    /* objects that the manifest names and the listing lacks */
 };
 
 /* What is left out, or worth knowing, in words: "system.local: node-local" with counts. */
@@ -75,21 +81,21 @@ struct plan_note {
 };
 
 struct plan {
-    struct plan_file *files;       /* sorted by table, then SSTable, then name */
+    struct plan_file *files; /* sorted by table, then SSTable, then name */
     struct plan_sstable *sstables;
     struct plan_table *tables;
     struct plan_node *nodes;
-    struct plan_note *skipped;     /* left out on purpose */
-    struct plan_note *missing;     /* named by a manifest, not in the listing (capped, see more) */
-    struct plan_note *warnings;    /* TTL, IndexInfo, renumbered sets, archived objects, ... */
+    struct plan_note *skipped;  /* left out on purpose */
+    struct plan_note *missing;  /* named by a manifest, not in the listing (capped, see more) */
+    struct plan_note *warnings; /* TTL, IndexInfo, renumbered sets, archived objects, ... */
     uint32_t file_count, sstable_count, table_count, node_count;
     uint32_t skipped_count, missing_count, warning_count;
     uint64_t missing_total;
-    uint64_t stored_bytes;         /* to fetch */
-    uint64_t plain_bytes;          /* on disk after; a lower bound when plain_bytes_exact is false */
+    uint64_t stored_bytes; /* to fetch */
+    uint64_t plain_bytes;  /* on disk after; a lower bound when plain_bytes_exact is false */
     bool plain_bytes_exact;
     uint64_t list_requests;
-    char id[65];                   /* SHA-256 in hex over every file's key, ETag, size and target */
+    char id[65]; /* SHA-256 in hex over every file's key, ETag, size and target */
     struct arena *strings;
 };
 

@@ -1,9 +1,10 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
+#include "agent/base/thread.h"
+#include "agent/fan_out.h"
 #include "agent/manifest_read.h"
 #include "agent/plan_work.h"
-#include "agent/sstable_name.h"
 
 /* From here to 2286 the milliseconds of keys have 13 digits and sort as numbers do, also on servers
  * that list directory by directory; the few files that claim to be older are found without help. */
@@ -163,8 +164,8 @@ static bool is_incremental(const struct plan_work *work, const struct backup_key
            key->time_ms <= work->to_ms + PLAN_SPREAD_MS;
 }
 
-static int consider(struct plan_work *work, const struct backup_key *key,
-                    const struct s3_entry *entry, struct err *e)
+static int consider_locked(struct plan_work *work, const struct backup_key *key,
+                           const struct s3_entry *entry, struct err *e)
 {
     uint32_t at = candidates_find(&work->candidates, key);
     if (at != CANDIDATE_NONE) {
@@ -195,6 +196,14 @@ static int consider(struct plan_work *work, const struct backup_key *key,
     return plan_check_memory(work, e);
 }
 
+static void note_stray_locked(struct plan_work *work, const char *key)
+{
+    if (work->stray == 0 || strcmp(key, work->stray_first) < 0) {
+        work->stray_first = arena_add(work->plan->strings, key, strlen(key));
+    }
+    work->stray++;
+}
+
 static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
 {
     const struct listing *listing = (const struct listing *)ctx;
@@ -202,15 +211,21 @@ static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
     struct backup_key key;
     const char *why;
     if (!backup_key_parse(work->source->base, entry->key, &key, &why)) {
-        if (work->stray++ == 0) {
-            work->stray_first = arena_add(work->plan->strings, entry->key, strlen(entry->key));
-        }
+        mutex_lock(&work->lock);
+        note_stray_locked(work, entry->key);
+        mutex_unlock(&work->lock);
         return 0;
     }
     if (key.time_ms > listing->last_ms) {
         return listing->ordered && key.time_ms >= ORDERED_FROM_MS ? 1 : 0;
     }
-    return key.time_ms < listing->first_ms ? 0 : consider(work, &key, entry, e);
+    if (key.time_ms < listing->first_ms) {
+        return 0;
+    }
+    mutex_lock(&work->lock);
+    const int result = consider_locked(work, &key, entry, e);
+    mutex_unlock(&work->lock);
+    return result;
 }
 
 /* One listing of a v2 type between the times, from just below the first. */
@@ -250,10 +265,11 @@ static int collect_v2(struct plan_work *work, const struct manifest_span *span, 
 
 /* The minutes of a v1 node that may hold incrementals. */
 struct minutes {
+    struct plan_work *work;
     size_t prefix_size;
     int64_t first_ms, last_ms;
     int64_t *items;
-    size_t count;
+    size_t count, capacity;
 };
 
 static int on_minute(void *ctx, const struct s3_entry *entry, struct err *e)
@@ -269,8 +285,11 @@ static int on_minute(void *ctx, const struct s3_entry *entry, struct err *e)
         return 1; /* twelve digits sort as numbers do */
     }
     if (ms >= minutes->first_ms) {
-        minutes->items =
-            (int64_t *)xrealloc(minutes->items, minutes->count + 1, sizeof(*minutes->items));
+        if (minutes->count == minutes->capacity) {
+            minutes->capacity = minutes->capacity == 0 ? 64 : minutes->capacity * 2;
+            minutes->items =
+                (int64_t *)xrealloc(minutes->items, minutes->capacity, sizeof(*minutes->items));
+        }
         minutes->items[minutes->count++] = ms;
     }
     return 0;
@@ -284,6 +303,12 @@ static int list_v1(struct plan_work *work, int64_t minute_ms, const char *type, 
     struct listing listing = {.work = work, .first_ms = minute_ms, .last_ms = minute_ms};
     const struct s3_list list = {.prefix = prefix};
     return source_list(work->source, &list, on_listed, &listing, e);
+}
+
+static int list_incrementals(void *ctx, size_t at, struct err *e)
+{
+    const struct minutes *minutes = (const struct minutes *)ctx;
+    return list_v1(minutes->work, minutes->items[at], "SST", e);
 }
 
 static int list_minutes(struct plan_work *work, struct minutes *minutes, struct err *e)
@@ -304,11 +329,13 @@ static int collect_v1(struct plan_work *work, const struct manifest_span *span, 
     if (!work->incrementals) {
         return 0;
     }
-    struct minutes minutes = {.first_ms = work->from_ms - PLAN_SPREAD_MS,
+    struct minutes minutes = {.work = work,
+                              .first_ms = work->from_ms - PLAN_SPREAD_MS,
                               .last_ms = work->to_ms + PLAN_SPREAD_MS};
     int result = list_minutes(work, &minutes, e);
-    for (size_t i = 0; result == 0 && i < minutes.count; i++) {
-        result = list_v1(work, minutes.items[i], "SST", e);
+    if (result == 0) {
+        /* A day has up to 1,440 minutes, and each listing waits for the network. */
+        result = fan_out(minutes.count, list_incrementals, &minutes, e);
     }
     free(minutes.items);
     return result;

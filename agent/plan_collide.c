@@ -3,7 +3,6 @@
 
 #include "agent/base/parse.h"
 #include "agent/plan_work.h"
-#include "agent/sstable_name.h"
 
 static bool same_object(const struct plan_work *work, uint32_t a, uint32_t b)
 {
@@ -15,8 +14,8 @@ static bool same_object(const struct plan_work *work, uint32_t a, uint32_t b)
     return x->size == y->size && x->etag[0] != '\0' && strcmp(x->etag, y->etag) == 0;
 }
 
-/* What both have is as long in one as in the other, but for Statistics.db, which changes. It
- * decides between sets of one time only, where ETags can differ for equal bytes (SSE-KMS). */
+/* What both have is as long in one as in the other, but for what Cassandra rewrites. It decides
+ * between sets of one time only, where ETags can differ for equal bytes (SSE-KMS). */
 static bool same_sizes(const struct plan_work *work, const struct plan_set *a,
                        const struct plan_set *b)
 {
@@ -25,7 +24,7 @@ static bool same_sizes(const struct plan_work *work, const struct plan_set *a,
         for (uint32_t j = b->first; j != CANDIDATE_NONE; j = work_candidate(work, j)->next) {
             const struct candidate *y = work_candidate(work, j);
             if (strcmp(x->name, y->name) == 0 && x->size != y->size &&
-                strstr(x->name, "-Statistics.db") == NULL) {
+                !plan_parts_is_rewritable(x)) {
                 return false;
             }
         }

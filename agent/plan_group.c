@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "agent/plan_work.h"
-#include "agent/sstable_name.h"
 
 /* All candidates of one SSTable name in one directory, or its side files: work->candidates[at[0]],
  * [at[1]], ... by component, then time. */
@@ -14,95 +13,7 @@ struct family {
 /* A name has about ten components in a few versions. More is an attack on the loops below. */
 enum { FAMILY_COUNT_MAX = 4096 };
 
-static const char *component_of(const struct candidate *c)
-{
-    /* A side file has no prefix; its name is its own component. */
-    return candidate_is_side_file(c) ? c->name : c->name + c->prefix_size + 1;
-}
-
-/* Components that Cassandra rewrites in place, long after the others: levels and repairs change
- * Statistics.db, resampling Summary.db, new storage-attached indexes TOC.txt. */
-static bool is_rewritable(const struct candidate *c)
-{
-    static const char *const NAMES[] = {"Statistics.db", "Summary.db", "TOC.txt"};
-    for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
-        if (strcmp(component_of(c), NAMES[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static unsigned part_of(const struct candidate *c)
-{
-    static const struct {
-        const char *component;
-        unsigned part;
-    } PARTS[] = {
-        {"Data.db", PART_DATA},
-        {"Index.db", PART_INDEX},
-        {"Partitions.db", PART_PARTITIONS},
-        {"Rows.db", PART_ROWS},
-        {"Statistics.db", PART_STATISTICS},
-        {"CompressionInfo.db", PART_COMPRESSION},
-        {"CRC.db", PART_CRC},
-        {"TOC.txt", PART_TOC},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++) {
-        if (strcmp(component_of(c), PARTS[i].component) == 0) {
-            return PARTS[i].part;
-        }
-    }
-    return 0;
-}
-
-/* Without one of these Cassandra refuses to start, or reads fail (cassandra spec, section 2). */
-enum {
-    PARTS_ESSENTIAL =
-        PART_DATA | PART_INDEX | PART_PARTITIONS | PART_ROWS | PART_STATISTICS | PART_COMPRESSION,
-};
-
-/* What a version always writes, as far as names can tell. The first letter of a version orders
- * them: i is Cassandra 1.2, j 2.0, m 3.0; BTI, which begins again with d, is known by
- * Partitions.db. Digests do not count: streamed SSTables may come without. */
-static const char *lacks(const struct plan_work *work, const struct plan_set *set)
-{
-    struct sstable_name name = {0};
-    const char *file = work_candidate(work, set->sample)->name;
-    if (!sstable_name_parse(slice_of(file, strlen(file)), &name)) {
-        return NULL;
-    }
-    const bool bti = (set->parts & (PART_PARTITIONS | PART_ROWS)) != 0;
-    const char version = (char)name.version.data[0];
-    if ((set->parts & PART_DATA) == 0) {
-        return "Data.db";
-    }
-    if (bti && (set->parts & PART_PARTITIONS) == 0) {
-        return "Partitions.db";
-    }
-    if (bti && (set->parts & PART_ROWS) == 0) {
-        return "Rows.db";
-    }
-    if (!bti && (set->parts & PART_INDEX) == 0) {
-        return "Index.db";
-    }
-    if (set->from_manifest) {
-        return NULL; /* a snapshot's directory was whole: what the manifest names is all there was
-                      */
-    }
-    if ((bti || version >= 'i') && (set->parts & PART_STATISTICS) == 0) {
-        return "Statistics.db";
-    }
-    if ((bti || version >= 'i') && (set->parts & PART_TOC) == 0) {
-        return "TOC.txt";
-    }
-    if ((bti || version >= 'j') && (set->parts & (PART_COMPRESSION | PART_CRC)) == 0) {
-        return "CompressionInfo.db or CRC.db";
-    }
-    return NULL;
-}
-
-struct plan_set *plan_group_add(struct plan_work *work, uint32_t dir, uint32_t sample)
+static struct plan_set *add_set(struct plan_work *work, uint32_t dir, uint32_t sample)
 {
     if (work->set_count == work->set_capacity) {
         work->set_capacity = work->set_capacity == 0 ? 64 : work->set_capacity * 2;
@@ -124,7 +35,7 @@ static void link_candidate(struct plan_work *work, struct plan_set *set, uint32_
     c->next = set->first;
     set->first = at;
     set->count++;
-    set->parts |= part_of(c);
+    set->parts |= plan_parts_of(c);
     if (c->component == COMPONENT_DATA) {
         set->data = at;
     } else if (c->component == COMPONENT_DIGEST) {
@@ -152,7 +63,8 @@ static uint32_t find_component(const struct plan_work *work, const struct plan_s
                                const char *component)
 {
     uint32_t at = set->first;
-    while (at != CANDIDATE_NONE && strcmp(component_of(work_candidate(work, at)), component) != 0) {
+    while (at != CANDIDATE_NONE &&
+           strcmp(candidate_component(work_candidate(work, at)), component) != 0) {
         at = work_candidate(work, at)->next;
     }
     return at;
@@ -211,8 +123,8 @@ static int take_named(struct plan_work *work, struct plan_set *set, uint32_t at,
  * writes a new one. */
 static void settle_named(struct plan_work *work, struct plan_set *set, unsigned lost, bool any_lost)
 {
-    const char *gap = lacks(work, set);
-    if (gap != NULL && (lost & PARTS_ESSENTIAL) == 0) {
+    const char *gap = plan_parts_lacks(work, set);
+    if (gap != NULL && (lost & PLAN_PARTS_ESSENTIAL) == 0) {
         autobuf struct buf text = BUF_INIT(2048);
         (void)describe(work, set, &text);
         /* Up to 3.1.51 Priam left out of the manifest what it failed to upload (priam spec 3.4). */
@@ -220,7 +132,7 @@ static void settle_named(struct plan_work *work, struct plan_set *set, unsigned 
         plan_notes_missing(work->plan, buf_str(&text), "not even named by the manifest");
         work->node->missing++;
     }
-    if (gap != NULL || (lost & PARTS_ESSENTIAL) != 0) {
+    if (gap != NULL || (lost & PLAN_PARTS_ESSENTIAL) != 0) {
         autobuf struct buf text = BUF_INIT(2048);
         plan_notes_warn(work->plan, describe(work, set, &text), set->count, stored_bytes(work, set),
                         "SSTable of the snapshot left out: not whole");
@@ -245,12 +157,12 @@ static int open_named(struct plan_work *work, const struct family *family, struc
             continue;
         }
         if (set == NULL) {
-            set = plan_group_add(work, c->dir, family->at[i]);
+            set = add_set(work, c->dir, family->at[i]);
             set->from_manifest = true;
             set->side = candidate_is_side_file(c);
         }
         if (c->etag == NULL) {
-            lost |= part_of(c);
+            lost |= plan_parts_of(c);
             any_lost = true;
         } else if (take_named(work, set, family->at[i], e) < 0) {
             return -1;
@@ -282,7 +194,7 @@ static bool has_company(const struct plan_work *work, const struct family *famil
 {
     for (uint32_t i = 0; i < family->count; i++) {
         const struct candidate *c = work_candidate(work, family->at[i]);
-        if (!c->from_manifest && !is_rewritable(c) &&
+        if (!c->from_manifest && !plan_parts_is_rewritable(c) &&
             distance(c->time_ms, time_ms) <= PLAN_SPREAD_MS) {
             return true;
         }
@@ -313,7 +225,8 @@ static struct plan_set *owner_of(struct plan_work *work, const struct family *fa
     if (nearest != NULL && distance(nearest->time_ms, c->time_ms) <= PLAN_SPREAD_MS) {
         return nearest;
     }
-    return is_rewritable(c) && !has_company(work, family, c->time_ms) ? newest_before : NULL;
+    return plan_parts_is_rewritable(c) && !has_company(work, family, c->time_ms) ? newest_before
+                                                                                 : NULL;
 }
 
 /* Of several versions of a component the newest up to the end is taken, else the oldest past it
@@ -321,7 +234,7 @@ static struct plan_set *owner_of(struct plan_work *work, const struct family *fa
 static void take_version(struct plan_work *work, struct plan_set *set, uint32_t at)
 {
     const struct candidate *c = work_candidate(work, at);
-    const uint32_t other = find_component(work, set, component_of(c));
+    const uint32_t other = find_component(work, set, candidate_component(c));
     if (other == CANDIDATE_NONE) {
         link_candidate(work, set, at);
     } else if (c->time_ms <= work->to_ms) {
@@ -341,8 +254,9 @@ static bool is_news(const struct plan_work *work, const struct family *family,
     for (uint32_t i = 0; i < family->count; i++) {
         const struct candidate *named = work_candidate(work, family->at[i]);
         if (named->from_manifest && named->etag != NULL &&
-            strcmp(component_of(named), component_of(c)) == 0 &&
-            (is_rewritable(c) || (named->size == c->size && strcmp(named->etag, c->etag) == 0))) {
+            strcmp(candidate_component(named), candidate_component(c)) == 0 &&
+            (plan_parts_is_rewritable(c) ||
+             (named->size == c->size && strcmp(named->etag, c->etag) == 0))) {
             return false;
         }
     }
@@ -397,7 +311,7 @@ static int settle_incrementals(struct plan_work *work, const struct family *fami
             set->dropped = true;
             continue;
         }
-        const char *gap = lacks(work, set);
+        const char *gap = plan_parts_lacks(work, set);
         if (gap != NULL) {
             warn_incomplete(work, set->dir, set->sample, set->count, stored_bytes(work, set), gap);
             set->dropped = true;
@@ -424,7 +338,7 @@ static int group_family(struct plan_work *work, struct family *family, struct er
     for (uint32_t i = 0; i < family->count; i++) {
         const struct candidate *c = work_candidate(work, family->at[i]);
         if (!c->from_manifest && c->component == COMPONENT_DATA) {
-            struct plan_set *set = plan_group_add(work, c->dir, family->at[i]);
+            struct plan_set *set = add_set(work, c->dir, family->at[i]);
             set->time_ms = c->time_ms;
             link_candidate(work, set, family->at[i]);
         }
@@ -433,10 +347,11 @@ static int group_family(struct plan_work *work, struct family *family, struct er
     return settle_incrementals(work, family, e);
 }
 
-static int compare_family(const struct candidate *a, const struct candidate *b)
+static int compare_family(const struct plan_work *work, const struct candidate *a,
+                          const struct candidate *b)
 {
     if (a->dir != b->dir) {
-        return a->dir < b->dir ? -1 : 1;
+        return work_dir(work, a->dir)->rank < work_dir(work, b->dir)->rank ? -1 : 1;
     }
     const uint8_t size = a->prefix_size < b->prefix_size ? a->prefix_size : b->prefix_size;
     const int order = memcmp(a->name, b->name, size);
@@ -448,7 +363,7 @@ static int compare_candidates(const void *a, const void *b, void *ctx)
     const struct plan_work *work = (const struct plan_work *)ctx;
     const struct candidate *x = work_candidate(work, *(const uint32_t *)a);
     const struct candidate *y = work_candidate(work, *(const uint32_t *)b);
-    int order = compare_family(x, y);
+    int order = compare_family(work, x, y);
     if (order == 0) {
         order = strcmp(x->name, y->name);
     }
@@ -462,6 +377,7 @@ int plan_group(struct plan_work *work, struct err *e)
 {
     ASSERT(work->set_count == 0);
     const uint32_t count = work->candidates.count;
+    candidates_rank_dirs(&work->candidates);
     autofree uint32_t *order = (uint32_t *)xcalloc(count, sizeof(*order));
     for (uint32_t i = 0; i < count; i++) {
         order[i] = i;
@@ -470,7 +386,7 @@ int plan_group(struct plan_work *work, struct err *e)
     for (uint32_t first = 0, end; first < count; first = end) {
         const struct candidate *c = work_candidate(work, order[first]);
         end = first + 1;
-        while (end < count && compare_family(c, work_candidate(work, order[end])) == 0) {
+        while (end < count && compare_family(work, c, work_candidate(work, order[end])) == 0) {
             end++;
         }
         struct family family = {.at = order + first, .count = end - first};

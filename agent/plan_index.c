@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "agent/plan_work.h"
-#include "agent/sstable_name.h"
 
 /*
  * system."IndexInfo" names the secondary indexes that are built. Cassandra believes it: with it but

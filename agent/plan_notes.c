@@ -52,3 +52,18 @@ void plan_notes_warn(struct plan *plan, const char *subject, uint64_t files, uin
     plan->warnings[at].files += files;
     plan->warnings[at].bytes += bytes;
 }
+
+static int compare_notes(const void *a, const void *b)
+{
+    const struct plan_note *x = (const struct plan_note *)a;
+    const struct plan_note *y = (const struct plan_note *)b;
+    const int order = strcmp(x->subject, y->subject);
+    return order != 0 ? order : strcmp(x->why, y->why);
+}
+
+void plan_notes_sort(struct plan *plan)
+{
+    if (plan->skipped_count > 0) {
+        qsort(plan->skipped, plan->skipped_count, sizeof(*plan->skipped), compare_notes);
+    }
+}

@@ -4,26 +4,15 @@
 
 #include "agent/base/parse.h"
 #include "agent/plan_work.h"
-#include "agent/sstable_name.h"
 
-/* By keyspace, table and index directory; side files, then SSTables by their new name. */
-static int compare_dirs(const struct candidate_dir *a, const struct candidate_dir *b)
-{
-    int order = strcmp(a->keyspace, b->keyspace);
-    if (order == 0) {
-        order = strcmp(a->table_dir, b->table_dir);
-    }
-    return order != 0 ? order : strcmp(a->index_dir, b->index_dir);
-}
-
+/* By directory; side files, then SSTables by their new name. */
 static int compare_sets(const void *a, const void *b, void *ctx)
 {
     const struct plan_work *work = (const struct plan_work *)ctx;
     const struct plan_set *x = (const struct plan_set *)a;
     const struct plan_set *y = (const struct plan_set *)b;
-    const int order = compare_dirs(work_dir(work, x->dir), work_dir(work, y->dir));
-    if (order != 0) {
-        return order;
+    if (x->dir != y->dir) {
+        return work_dir(work, x->dir)->rank < work_dir(work, y->dir)->rank ? -1 : 1;
     }
     if (x->side != y->side) {
         return x->side ? -1 : 1;

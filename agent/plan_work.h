@@ -8,10 +8,12 @@
  *     plan_index    whether system."IndexInfo" may be believed
  *     plan_place    sets ─▶ tables, files and their targets
  *
- * One thread; gone when the plan is built.
+ * One thread, but for the listing of v1 minutes; gone when the plan is built.
  */
 #ifndef PENATES_PLAN_WORK_H
 #define PENATES_PLAN_WORK_H
+
+#include <pthread.h>
 
 #include "agent/candidates.h"
 #include "agent/catalog.h"
@@ -42,6 +44,10 @@ enum {
     PART_COMPRESSION = 1 << 5,
     PART_CRC = 1 << 6,
     PART_TOC = 1 << 7,
+    /* Without one of these Cassandra refuses to start, or reads fail (cassandra spec, section 2).
+     */
+    PLAN_PARTS_ESSENTIAL =
+        PART_DATA | PART_INDEX | PART_PARTITIONS | PART_ROWS | PART_STATISTICS | PART_COMPRESSION,
 };
 
 /* Files that are taken or left together. */
@@ -67,6 +73,9 @@ struct plan_work {
     struct source *source;
     struct plan *plan;
     bool by_token; /* targets have a TOKEN level */
+
+    /* v1 minutes are listed by several threads at once: guards all below while they are */
+    pthread_mutex_t lock;
 
     /* of all nodes together */
     uint64_t archived;          /* files that would have to be thawed first */
@@ -102,7 +111,12 @@ int plan_collect(struct plan_work *work, struct err *e) MUST_CHECK;
 
 /* plan_group.c: sets; those that are not wanted or not whole are dropped. */
 int plan_group(struct plan_work *work, struct err *e) MUST_CHECK;
-struct plan_set *plan_group_add(struct plan_work *work, uint32_t dir, uint32_t sample);
+
+/* plan_parts.c: what components mean. PART_* of one, 0 for the others. */
+unsigned plan_parts_of(const struct candidate *c);
+bool plan_parts_is_rewritable(const struct candidate *c);
+/* The first component that an SSTable of its version must have and the set lacks; NULL: none. */
+const char *plan_parts_lacks(const struct plan_work *work, const struct plan_set *set);
 
 /* plan_collide.c. Sets of one name are work->sets[first] to work->sets[at]. True: an earlier one
  * that is taken holds the same SSTable. */
@@ -128,6 +142,8 @@ enum { PLAN_NOTES_MAX = 1000 };
 uint32_t plan_notes_skipped(struct plan *plan, const char *subject, const char *why);
 void plan_notes_count(struct plan *plan, uint32_t skipped, uint64_t files, uint64_t bytes);
 void plan_notes_missing(struct plan *plan, const char *key, const char *why);
+/* By subject: they come in the order of listings, which is nobody's. */
+void plan_notes_sort(struct plan *plan);
 void plan_notes_warn(struct plan *plan, const char *subject, uint64_t files, uint64_t bytes,
                      const char *why, ...) PRINTF_LIKE(5, 6);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/thread.h"
 
 struct object {
     char *key, *content;
@@ -13,6 +14,8 @@ struct object {
 
 struct memory_source {
     struct source source; /* first: the face that others see */
+    /* The table is made by one thread, then read by many; only the first reader may sort it. */
+    pthread_mutex_t lock;
     struct object *objects;
     size_t count, capacity;
     bool sorted;
@@ -68,9 +71,12 @@ static int list(struct source *source, const struct s3_list *list, s3_entry_fn *
 {
     struct memory_source *memory = memory_of(source);
     const size_t prefix_size = strlen(list->prefix);
+    mutex_lock(&memory->lock);
     memory->stats.requests++;
+    const size_t first = lower_bound(memory, list->prefix); /* may sort */
+    mutex_unlock(&memory->lock);
     char folder[1025] = "";
-    for (size_t i = lower_bound(memory, list->prefix); i < memory->count; i++) {
+    for (size_t i = first; i < memory->count; i++) {
         const struct object *object = &memory->objects[i];
         if (strncmp(object->key, list->prefix, prefix_size) != 0) {
             break;
@@ -93,7 +99,9 @@ static int list(struct source *source, const struct s3_list *list, s3_entry_fn *
             folder[size] = '\0';
             entry = (struct s3_entry){.key = folder, .is_folder = true};
         }
+        mutex_lock(&memory->lock);
         memory->listed++;
+        mutex_unlock(&memory->lock);
         const int result = fn(ctx, &entry, e);
         if (result != 0) {
             return result < 0 ? -1 : 0;
@@ -105,8 +113,10 @@ static int list(struct source *source, const struct s3_list *list, s3_entry_fn *
 static void get(struct source *source, struct s3_get *get)
 {
     struct memory_source *memory = memory_of(source);
+    mutex_lock(&memory->lock);
     memory->stats.requests++;
     const struct object *object = find(memory, get->key);
+    mutex_unlock(&memory->lock);
     if (object == NULL) {
         (void)err_set(&get->err, ERR_NOT_FOUND, "'%s': is not there", get->key);
     } else if (get->etag != NULL && strcmp(get->etag, object->etag) != 0) {
@@ -124,9 +134,13 @@ static void cancel(struct source *source)
     (void)source; /* nothing is ever under way */
 }
 
-static struct s3_stats stats(struct source *source)
+static struct s3_stats read_stats(struct source *source)
 {
-    return memory_of(source)->stats;
+    struct memory_source *memory = memory_of(source);
+    mutex_lock(&memory->lock);
+    const struct s3_stats stats = memory->stats;
+    mutex_unlock(&memory->lock);
+    return stats;
 }
 
 static void free_memory(struct source *source)
@@ -137,13 +151,14 @@ static void free_memory(struct source *source)
         free(memory->objects[i].content);
     }
     free(memory->objects);
+    mutex_done(&memory->lock);
     free(memory); /* source_free has freed the names */
 }
 
 struct source *memory_source_new(const char *base)
 {
     static const struct source_ops OPS = {
-        .list = list, .get = get, .cancel = cancel, .stats = stats, .free = free_memory};
+        .list = list, .get = get, .cancel = cancel, .stats = read_stats, .free = free_memory};
     struct memory_source *memory = (struct memory_source *)xcalloc(1, sizeof(*memory));
     const size_t base_size = strlen(base);
     memory->source = (struct source){
@@ -151,6 +166,7 @@ struct source *memory_source_new(const char *base)
         .name = xasprintf("s3://memory/%.*s", base_size == 0 ? 0 : (int)base_size - 1, base),
         .base = xstrdup(base)};
     memory->sorted = true;
+    mutex_init(&memory->lock);
     return &memory->source;
 }
 

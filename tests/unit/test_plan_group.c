@@ -283,6 +283,39 @@ static void test_cassandra_1_0(void **state)
     world_free(world);
 }
 
+/* One incremental file under both compressions is one file: the smaller object. */
+static void test_incremental_siblings(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *path = "ks/t-1/nb-2-big-Data.db";
+    world_put_v2(world, T0, "ks/t-1/nb-2-big", "plain, and longer", "");
+    memory_source_put(world->source, world_key_v2(world, T0, path, "SNAPPY"), "packed");
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\nks/t-1/nb-2-big\n");
+    assert_int_equal(world->plan->file_count, 12);
+    const struct plan_file *data = &world->plan->files[world->plan->sstables[1].data];
+    assert_int_equal(data->claim, CODEC_CLAIM_SNAPPY);
+    assert_int_equal(data->size, strlen("packed"));
+}
+
+/* Priam 3.1.68 put the compression behind the file's name. */
+static void test_oldest_v2_keys(void **state)
+{
+    struct world *world = (struct world *)*state;
+    static const char *const COMPONENTS[] = {"CRC.db", "Data.db", "Index.db", "Statistics.db",
+                                             "TOC.txt"};
+    for (size_t i = 0; i < ARRAY_SIZE(COMPONENTS); i++) {
+        autofree char *key = xasprintf("b/99_c/1/SST_V2/%lld/ks/t-1/ma-2-big-%s.SNAPPY",
+                                       (long long)T0, COMPONENTS[i]);
+        memory_source_put(world->source, key, "two");
+    }
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/ma-2-big\nks/t-1/nb-1-big\n");
+    assert_string_equal(world->plan->files[1].target_name, "ma-2-big-Data.db");
+    assert_string_equal(world->plan->files[1].key_name, "ma-2-big-Data.db.SNAPPY");
+    assert_int_equal(world->plan->files[1].claim, CODEC_CLAIM_SNAPPY);
+}
+
 static void test_hostile_names(void **state)
 {
     struct world *world = (struct world *)*state;
@@ -310,6 +343,8 @@ int main(void)
         TEST(test_left_out),
         TEST(test_listing_is_short),
         TEST(test_hostile_names),
+        TEST(test_oldest_v2_keys),
+        TEST(test_incremental_siblings),
         cmocka_unit_test(test_v1_minutes),
         cmocka_unit_test(test_cassandra_1_0),
     };

@@ -1,8 +1,21 @@
 /* Where files go, what the plan says of them, and what it refuses at the end. */
 #include "tests/unit/unit.h"
 
+#include <malloc.h>
+
 #include "agent/base/mem.h"
+#include "agent/base/parse.h"
 #include "tests/unit/backup_world.h"
+
+/* A sanitizer's own memory is beyond any bound. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#endif
 
 static int set_up(void **state)
 {
@@ -162,12 +175,47 @@ static struct world *big_world(void)
     return world;
 }
 
+/* VmRSS or VmHWM, the most there was since the last forget_peak(), in KiB. */
+static uint64_t resident(const char *name)
+{
+    char line[256];
+    autofile FILE *file = fopen("/proc/self/status", "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        uint64_t kib;
+        const char *digits = line + strcspn(line, "0123456789");
+        if (strncmp(line, name, strlen(name)) == 0 &&
+            parse_u64(digits, strspn(digits, "0123456789"), &kib)) {
+            return kib;
+        }
+    }
+    fail_msg("no %s", name);
+    return 0;
+}
+
+static void forget_peak(void)
+{
+    autofile FILE *file = fopen("/proc/self/clear_refs", "we");
+    assert_non_null(file);
+    assert_true(fputs("5", file) >= 0);
+    assert_int_equal(fflush(file), 0);
+}
+
 static void test_big(void **state)
 {
     (void)state;
     struct world *world = big_world();
     world->config.part_size = 8 << 20;
+    assert_int_equal(malloc_trim(0) & ~1, 0);
+    forget_peak();
+    const uint64_t before = resident("VmRSS:");
     assert_plan(world);
+#ifndef SANITIZED
+    /* The bound of all: --memory and a fixed 32 MiB, here with the manifest's part in it. */
+    assert_in_range(resident("VmHWM:") - before, 1, (64 + 32) * 1024);
+#else
+    assert_true(resident("VmHWM:") >= before);
+#endif
     assert_int_equal(world->plan->file_count, BIG_SSTABLES * BIG_COMPONENTS);
     assert_int_equal(world->plan->sstable_count, BIG_SSTABLES);
     assert_in_range(plan_bytes(world->plan), 20 << 20, 48 << 20);
