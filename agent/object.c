@@ -161,8 +161,15 @@ void object_fail(struct object *object, struct err *e)
     if (e->kind == ERR_NOT_FOUND && e->hint[0] == '\0') {
         (void)err_hint(e, "it was deleted after it was listed: look for a lifecycle rule or a "
                           "cleaner, then run the same command again");
+    } else if (e->kind == ERR_CHANGED && e->hint[0] == '\0') {
+        (void)err_hint(e, "it was replaced after it was listed: run the same command again to "
+                          "plan with the new object");
     }
-    (void)err_wrap(e, "%s %s from %s", verb, buf_str(&target), object->key);
+    if (strstr(e->text, object->key) != NULL) {
+        (void)err_wrap(e, "%s %s", verb, buf_str(&target)); /* the source named the key */
+    } else {
+        (void)err_wrap(e, "%s %s from %s", verb, buf_str(&target), object->key);
+    }
     run_fail(object->run, e);
 }
 

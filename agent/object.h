@@ -132,7 +132,8 @@ struct part *object_next_retiring(struct object *object, bool *ret_done);
 int object_codec_error(const struct object *object, enum codec_status status,
                        struct err *e) MUST_CHECK;
 
-/* Puts "restore KS/TABLE/FILE from KEY" before the text and stops the run. */
+/* Puts "restore KS/TABLE/FILE from KEY" before the text, says what to do about an object that is no
+ * longer what was listed, and stops the run. */
 void object_fail(struct object *object, struct err *e);
 
 /* True when the plain bytes have to be decoded in order. Constant once part 0 was cut. */

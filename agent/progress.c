@@ -29,8 +29,7 @@ struct progress {
     _Atomic uint64_t files_total, stored_total;
     _Atomic uint64_t files, files_skipped;
     _Atomic uint64_t stored, stored_skipped;
-    _Atomic uint64_t plain;
-    _Atomic uint64_t requests, retries;
+    _Atomic uint64_t retries;
 
     /* under lock */
     pthread_mutex_t lock;
@@ -157,20 +156,14 @@ void progress_set_total(struct progress *progress, uint64_t files, uint64_t stor
     atomic_store(&progress->stored_total, stored_bytes);
 }
 
-void progress_set_stats(struct progress *progress, uint64_t requests, uint64_t retries)
+void progress_set_retries(struct progress *progress, uint64_t retries)
 {
-    atomic_store(&progress->requests, requests);
     atomic_store(&progress->retries, retries);
 }
 
 void progress_add_stored(struct progress *progress, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&progress->stored, bytes, memory_order_relaxed);
-}
-
-void progress_add_plain(struct progress *progress, uint64_t bytes)
-{
-    atomic_fetch_add_explicit(&progress->plain, bytes, memory_order_relaxed);
 }
 
 void progress_add_file(struct progress *progress)

@@ -1,7 +1,6 @@
 /*
  * progress: counters that any thread adds to, and the one place that turns them into a line: on a
- * terminal a status line that is rewritten, in a pipe a plain log line every ten seconds. Also the
- * Prometheus textfile.
+ * terminal a status line that is rewritten, in a pipe a plain log line every ten seconds.
  */
 #ifndef PENATES_PROGRESS_H
 #define PENATES_PROGRESS_H
@@ -13,9 +12,8 @@ struct progress;
 /* Totals may be 0 until known. Starts a thread that draws, unless the config says never. */
 struct progress *progress_new(const struct config *config, const char *verb);
 void progress_set_total(struct progress *progress, uint64_t files, uint64_t stored_bytes);
-void progress_set_stats(struct progress *progress, uint64_t requests, uint64_t retries);
+void progress_set_retries(struct progress *progress, uint64_t retries);
 void progress_add_stored(struct progress *progress, uint64_t bytes);
-void progress_add_plain(struct progress *progress, uint64_t bytes);
 void progress_add_file(struct progress *progress);
 /* Finished by an earlier run: counts as done, not into the rate. */
 void progress_add_skipped(struct progress *progress, uint64_t stored_bytes);

@@ -49,8 +49,7 @@ static void look_around(struct dispatcher *dispatcher)
     }
     const uint64_t now_ms = clock_mono_ms();
     if (now_ms - dispatcher->stats_ms >= TICK_MS) {
-        const struct s3_stats stats = source_stats(run->options->source);
-        progress_set_stats(run->options->progress, stats.requests, stats.retries);
+        progress_set_retries(run->options->progress, source_stats(run->options->source).retries);
         dispatcher->stats_ms = now_ms;
     }
 }
@@ -178,7 +177,7 @@ static void wait_for_end(struct dispatcher *dispatcher)
     while (!run_is_idle(run)) {
         run_wait(run, &dispatcher->seen, TICK_MS);
     }
-    dispatcher->stats_ms = 0; /* the last word on requests and retries */
+    dispatcher->stats_ms = 0; /* the last word on retries */
     look_around(dispatcher);
 }
 

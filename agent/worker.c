@@ -32,13 +32,10 @@ static int put_plain(void *ctx, uint64_t offset, struct slice plain)
     if (object->keeps_text && object->part_count == 1) {
         (void)buf_append(&object->text, plain.data, plain.size); /* too long: looked at later */
     }
-    if (object->sink != NULL && file_sink_write(object->sink, offset, plain, output->e) != 0) {
-        return -1;
+    if (object->sink == NULL) {
+        return 0;
     }
-    if (!object->bytes_only) {
-        progress_add_plain(object->run->options->progress, plain.size);
-    }
-    return 0;
+    return file_sink_write(object->sink, offset, plain, output->e);
 }
 
 static int decode(struct worker *worker, struct part *part, struct err *e)

@@ -40,122 +40,123 @@ static void test_etag(void **state)
 }
 
 /* The table of the header, row by row. */
+static const struct {
+    struct check_facts facts;
+    enum check_proof proof;
+    enum hash_kind stored, plain;
+    unsigned parts, sizes;
+    bool head;
+} CHOICES[] = {
+    /* CRC of the whole: first, and the digest along with it. */
+    {{MD5_HEX, S3_CHECKSUM_CRC32C, false, true, HASH_CRC32},
+     PROOF_CHECKSUM,
+     HASH_CRC32C,
+     HASH_CRC32,
+     0,
+     0,
+     false},
+    {{MD5_HEX, S3_CHECKSUM_CRC64NVME, false, false, HASH_NONE},
+     PROOF_CHECKSUM,
+     HASH_CRC64NVME,
+     HASH_NONE,
+     0,
+     0,
+     true},
+    /* The digest before all that needs order. */
+    {{MD5_HEX, S3_CHECKSUM_SHA256, false, false, HASH_CRC32},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_CRC32,
+     0,
+     0,
+     false},
+    {{MD5_HEX "-9", S3_CHECKSUM_CRC32, true, false, HASH_ADLER32},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_ADLER32,
+     0,
+     0,
+     false},
+    {{MD5_HEX, S3_CHECKSUM_NONE, false, false, HASH_CRC32},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_CRC32,
+     0,
+     0,
+     false},
+    /* Checksums in order. */
+    {{MD5_HEX, S3_CHECKSUM_SHA1, false, false, HASH_NONE},
+     PROOF_CHECKSUM,
+     HASH_SHA1,
+     HASH_NONE,
+     0,
+     0,
+     true},
+    {{MD5_HEX "-9", S3_CHECKSUM_CRC32, true, false, HASH_NONE},
+     PROOF_CHECKSUM,
+     HASH_CRC32,
+     HASH_NONE,
+     9,
+     9,
+     true},
+    {{MD5_HEX "-1", S3_CHECKSUM_SHA256, true, true, HASH_NONE},
+     PROOF_CHECKSUM,
+     HASH_SHA256,
+     HASH_NONE,
+     1,
+     0,
+     false},
+    /* A composite one whose parts nobody counts. */
+    {{"opaque", S3_CHECKSUM_SHA256, true, false, HASH_NONE},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_NONE,
+     0,
+     0,
+     false},
+    /* MD5, before a SHA-1 digest; that before HEADs for parts. */
+    {{MD5_HEX, S3_CHECKSUM_NONE, false, false, HASH_SHA1},
+     PROOF_ETAG,
+     HASH_MD5,
+     HASH_NONE,
+     0,
+     0,
+     false},
+    {{MD5_HEX "-3", S3_CHECKSUM_NONE, false, false, HASH_SHA1},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_SHA1,
+     0,
+     0,
+     false},
+    {{MD5_HEX "-3", S3_CHECKSUM_NONE, false, true, HASH_NONE},
+     PROOF_ETAG,
+     HASH_MD5,
+     HASH_NONE,
+     3,
+     3,
+     false},
+    {{"opaque", S3_CHECKSUM_NONE, false, false, HASH_NONE},
+     PROOF_NONE,
+     HASH_NONE,
+     HASH_NONE,
+     0,
+     0,
+     false},
+};
+
 static void test_choose(void **state)
 {
     (void)state;
-    static const struct {
-        struct check_facts facts;
-        enum check_proof proof;
-        enum hash_kind stored, plain;
-        unsigned parts, sizes;
-        bool head;
-    } CASES[] = {
-        /* CRC of the whole: first, and the digest along with it. */
-        {{MD5_HEX, S3_CHECKSUM_CRC32C, false, true, HASH_CRC32},
-         PROOF_CHECKSUM,
-         HASH_CRC32C,
-         HASH_CRC32,
-         0,
-         0,
-         false},
-        {{MD5_HEX, S3_CHECKSUM_CRC64NVME, false, false, HASH_NONE},
-         PROOF_CHECKSUM,
-         HASH_CRC64NVME,
-         HASH_NONE,
-         0,
-         0,
-         true},
-        /* The digest before all that needs order. */
-        {{MD5_HEX, S3_CHECKSUM_SHA256, false, false, HASH_CRC32},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_CRC32,
-         0,
-         0,
-         false},
-        {{MD5_HEX "-9", S3_CHECKSUM_CRC32, true, false, HASH_ADLER32},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_ADLER32,
-         0,
-         0,
-         false},
-        {{MD5_HEX, S3_CHECKSUM_NONE, false, false, HASH_CRC32},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_CRC32,
-         0,
-         0,
-         false},
-        /* Checksums in order. */
-        {{MD5_HEX, S3_CHECKSUM_SHA1, false, false, HASH_NONE},
-         PROOF_CHECKSUM,
-         HASH_SHA1,
-         HASH_NONE,
-         0,
-         0,
-         true},
-        {{MD5_HEX "-9", S3_CHECKSUM_CRC32, true, false, HASH_NONE},
-         PROOF_CHECKSUM,
-         HASH_CRC32,
-         HASH_NONE,
-         9,
-         9,
-         true},
-        {{MD5_HEX "-1", S3_CHECKSUM_SHA256, true, true, HASH_NONE},
-         PROOF_CHECKSUM,
-         HASH_SHA256,
-         HASH_NONE,
-         1,
-         0,
-         false},
-        /* A composite one whose parts nobody counts. */
-        {{"opaque", S3_CHECKSUM_SHA256, true, false, HASH_NONE},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_NONE,
-         0,
-         0,
-         false},
-        /* MD5, before a SHA-1 digest; that before HEADs for parts. */
-        {{MD5_HEX, S3_CHECKSUM_NONE, false, false, HASH_SHA1},
-         PROOF_ETAG,
-         HASH_MD5,
-         HASH_NONE,
-         0,
-         0,
-         false},
-        {{MD5_HEX "-3", S3_CHECKSUM_NONE, false, false, HASH_SHA1},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_SHA1,
-         0,
-         0,
-         false},
-        {{MD5_HEX "-3", S3_CHECKSUM_NONE, false, true, HASH_NONE},
-         PROOF_ETAG,
-         HASH_MD5,
-         HASH_NONE,
-         3,
-         3,
-         false},
-        {{"opaque", S3_CHECKSUM_NONE, false, false, HASH_NONE},
-         PROOF_NONE,
-         HASH_NONE,
-         HASH_NONE,
-         0,
-         0,
-         false},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(CHOICES); i++) {
         struct check_choice choice;
-        check_choose(&CASES[i].facts, &choice);
-        assert_int_equal(choice.proof, CASES[i].proof);
-        assert_int_equal(choice.stored, CASES[i].stored);
-        assert_int_equal(choice.plain, CASES[i].plain);
-        assert_int_equal(choice.parts, CASES[i].parts);
-        assert_int_equal(choice.wants_sizes, CASES[i].sizes);
-        assert_int_equal(choice.wants_head, CASES[i].head);
+        check_choose(&CHOICES[i].facts, &choice);
+        assert_int_equal(choice.proof, CHOICES[i].proof);
+        assert_int_equal(choice.stored, CHOICES[i].stored);
+        assert_int_equal(choice.plain, CHOICES[i].plain);
+        assert_int_equal(choice.parts, CHOICES[i].parts);
+        assert_int_equal(choice.wants_sizes, CHOICES[i].sizes);
+        assert_int_equal(choice.wants_head, CHOICES[i].head);
     }
 }
 

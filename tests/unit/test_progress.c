@@ -65,10 +65,9 @@ static void test_terminal(void **state)
     const struct config config = {.progress = PROGRESS_AUTO};
     struct progress *progress = progress_new(&config, "restoring");
     progress_set_total(progress, 4, 4 << 20);
-    progress_set_stats(progress, 9, 3);
+    progress_set_retries(progress, 3);
     progress_add_skipped(progress, 1 << 20);
     progress_add_stored(progress, 1 << 20);
-    progress_add_plain(progress, 2 << 20);
     progress_add_file(progress);
     /* Long enough for a rate to be known: two samples, one second apart. */
     for (unsigned i = 0; i < 100 && !shows_rate(); i++) {
