@@ -86,7 +86,9 @@ void report_log(const struct report *report)
     }
     if (report->plan != NULL) {
         log_notes(report->plan);
-        log_nodes(report->plan);
+        if (report->failure.kind == ERR_NONE) {
+            log_nodes(report->plan);
+        }
         log_amount(report, &counts);
         log_checks(&counts);
         if (counts.finished.files < counts.wanted.files) {

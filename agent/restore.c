@@ -81,7 +81,11 @@ static int look_at_target(struct restore *restore, struct err *e)
 
 static int make_plan(struct restore *restore, struct err *e)
 {
-    if (plan_build(&restore->config, restore->source, &restore->plan, e) != 0) {
+    const int built = plan_build(&restore->config, restore->source, &restore->plan, e);
+    if (restore->plan != NULL) {
+        report_set_plan(restore->report, restore->plan, NULL); /* it names what is missing, too */
+    }
+    if (built != 0) {
         return -1;
     }
     const struct plan *plan = restore->plan;
@@ -157,7 +161,6 @@ static int restore_all(struct restore *restore, struct err *e)
         prove_readable(restore, e) != 0) {
         return -1;
     }
-    report_set_plan(restore->report, restore->plan, NULL);
     signals_defer();
     if (target_begin(restore->target, restore->plan, e) != 0) {
         return -1;

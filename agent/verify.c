@@ -26,13 +26,16 @@ static void verify_done(struct verify *verify)
 static int verify_all(struct verify *verify, struct err *e)
 {
     const struct config *config = verify->config;
-    if (plan_build(config, verify->source, &verify->plan, e) != 0) {
+    const int built = plan_build(config, verify->source, &verify->plan, e);
+    if (verify->plan != NULL) {
+        if (config->sample < 1) {
+            verify->take = sample_pick(verify->plan, config->sample, config->seed);
+        }
+        report_set_plan(verify->report, verify->plan, verify->take);
+    }
+    if (built != 0) {
         return -1;
     }
-    if (config->sample < 1) {
-        verify->take = sample_pick(verify->plan, config->sample, config->seed);
-    }
-    report_set_plan(verify->report, verify->plan, verify->take);
     signals_defer();
     verify->progress = progress_new(config, "verifying");
     const struct transfer_options options = {
