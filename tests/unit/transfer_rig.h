@@ -22,8 +22,10 @@ struct rig_traits {
     bool no_plain_size;             /* the manifest says none */
     enum err_kind fail;             /* GETs of part fail_part fail so */
     uint32_t fail_part;
-    bool flip;       /* one bit of the stored bytes is not what it was when uploaded */
-    bool fail_write; /* the disk fails in the middle of the file */
+    enum err_kind fail_sizes; /* HEADs with ?partNumber fail so */
+    bool no_sizes;            /* ?partNumber is ignored: each part is as long as the whole */
+    bool flip;                /* one bit of the stored bytes is not what it was when uploaded */
+    bool fail_write;          /* the disk fails in the middle of the file */
 };
 
 struct rig_file {
