@@ -14,8 +14,8 @@ enum {
     /* A bucket moves once, when its region is found; more than a few is a store that plays games.
      */
     ENDPOINTS_MAX = 8,
-    /* A limit of bandwidth is shared out evenly, to so few connections that each can use its share:
-     * a lone request then still moves. */
+    /* A limit of bandwidth is for so few connections that each gets as much of it: stores give up
+     * on readers that are too slow. */
     BANDWIDTH_SHARE_MIN = 1024 * 1024,
 };
 
@@ -122,18 +122,14 @@ static struct endpoint_options endpoint_options(const struct s3_options *options
     };
 }
 
-static void share_bandwidth(struct s3_client *client)
+static void limit_bandwidth(struct s3_client *client)
 {
     struct s3_options *const options = &client->options;
-    if (options->bandwidth == 0) {
-        return;
-    }
+    client->rate.bytes_per_s = options->bandwidth;
     const uint64_t shares = options->bandwidth / BANDWIDTH_SHARE_MIN;
-    if (shares < options->connections) {
+    if (options->bandwidth > 0 && shares < options->connections) {
         options->connections = shares == 0 ? 1 : (unsigned)shares;
     }
-    client->speed_max = options->bandwidth / options->connections;
-    client->speed_max = client->speed_max == 0 ? 1 : client->speed_max;
 }
 
 static void start_nets(struct s3_client *client)
@@ -169,7 +165,7 @@ int s3_client_new(const struct s3_options *options, struct s3_client **ret, stru
     client->endpoint_count = 1;
     client->random = (struct random){.state = options->seed};
     mutex_init(&client->lock);
-    share_bandwidth(client);
+    limit_bandwidth(client);
     retry_flow_init(&client->flow, client->options.connections);
     retry_purse_init(&client->purse);
     start_nets(client);
@@ -308,6 +304,18 @@ bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool s
     const bool again = retry_delay(&last, &client->random, ret_delay_ms);
     mutex_unlock(&client->lock);
     return again;
+}
+
+uint64_t client_pace_ms(struct s3_client *client, uint64_t bytes)
+{
+    if (client->options.bandwidth == 0) {
+        return 0;
+    }
+    const uint64_t now_ms = clock_mono_ms();
+    mutex_lock(&client->lock);
+    const uint64_t wait_ms = rate_take(&client->rate, bytes, now_ms);
+    mutex_unlock(&client->lock);
+    return wait_ms;
 }
 
 bool client_learn_region(struct s3_client *client, const struct endpoint *used, const char *region)

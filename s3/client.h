@@ -16,6 +16,7 @@
 #include "s3/endpoint.h"
 #include "s3/error_map.h"
 #include "s3/http_headers.h"
+#include "s3/rate.h"
 #include "s3/retry.h"
 #include "s3/s3.h"
 #include "s3/sigv4.h"
@@ -62,7 +63,6 @@ struct s3_client {
     struct s3_options options; /* its strings are copies */
     struct net *nets[CLIENT_NETS_MAX];
     unsigned net_count;
-    uint64_t speed_max; /* bytes per second of one connection, 0: no limit */
 
     /* under lock */
     pthread_mutex_t lock;
@@ -70,6 +70,7 @@ struct s3_client {
     unsigned on_wire; /* handed to a net thread and not given back */
     struct retry_flow flow;
     struct retry_purse purse;
+    struct rate rate;
     struct random random;
     struct endpoint *endpoint; /* the newest; those before it are linked and live as long */
     unsigned endpoint_count;
@@ -99,6 +100,9 @@ void client_requeue(struct s3_client *client, struct net *net, struct s3_get *ge
 /* False: no more tries. Else when to try next, in *ret_delay_ms. */
 bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,
                       uint64_t now_ms, uint64_t *ret_delay_ms);
+
+/* So many bytes have arrived: how long must the net thread leave its sockets alone? */
+uint64_t client_pace_ms(struct s3_client *client, uint64_t bytes);
 
 /* The bucket lies elsewhere than `used` says. False when that is no news. */
 bool client_learn_region(struct s3_client *client, const struct endpoint *used, const char *region);

@@ -17,10 +17,19 @@ enum {
     BUFFERS_TOTAL = 8 * 1024 * 1024,
 };
 
-static void set_network(CURL *easy, const struct s3_options *options, bool tls)
+static long buffer_size(const struct s3_options *options)
 {
     const long share = (long)(BUFFERS_TOTAL / options->connections);
-    const long buffer = share > BUFFER_MAX ? BUFFER_MAX : share < BUFFER_MIN ? BUFFER_MIN : share;
+    /* A limited flow is read in small sips: each is paid for before the next. */
+    if (options->bandwidth > 0 || share < BUFFER_MIN) {
+        return BUFFER_MIN;
+    }
+    return share > BUFFER_MAX ? BUFFER_MAX : share;
+}
+
+static void set_network(CURL *easy, const struct s3_options *options, bool tls)
+{
+    const long buffer = buffer_size(options);
     handle_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
     handle_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer));
     handle_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS));
@@ -59,15 +68,12 @@ static void set_http(CURL *easy)
     handle_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, "penates"));
 }
 
-CURL *handle_new(const struct s3_options *options, uint64_t speed_max)
+CURL *handle_new(const struct s3_options *options)
 {
     CURL *easy = curl_easy_init();
     ASSERT(easy != NULL); /* fails only without memory */
     const char *const endpoint = options->endpoint;
     set_network(easy, options, endpoint == NULL || strncmp(endpoint, "https:", 6) == 0);
     set_http(easy);
-    if (speed_max > 0) {
-        handle_set(curl_easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)speed_max));
-    }
     return easy;
 }

@@ -6,8 +6,8 @@
 
 #include "s3/s3.h"
 
-/* speed_max in bytes per second, 0: no limit. The caller cleans up. */
-CURL *handle_new(const struct s3_options *options, uint64_t speed_max);
+/* The caller cleans up. */
+CURL *handle_new(const struct s3_options *options);
 
 /* Options cannot fail but for a libcurl that was built without what we need. */
 static inline void handle_set(CURLcode code)

@@ -36,6 +36,7 @@ struct net {
     struct get_queue delayed;
     uint64_t delayed_due_ms; /* of the one that is due first; UINT64_MAX: none */
     uint64_t watched_at_ms;
+    uint64_t traffic; /* bytes not paid for yet, see rate.h */
     struct sigv4_key_cache key_cache;
 };
 
@@ -184,7 +185,7 @@ static struct request *take_request(struct net *net)
         return request;
     }
     ASSERT(net->request_count < net->slot_count);
-    request = request_new(net->client);
+    request = request_new(net->client, &net->traffic);
     net->requests[net->request_count] = request;
     net->request_count++;
     return request;
@@ -317,11 +318,26 @@ static int poll_timeout(const struct net *net, uint64_t now_ms)
     return (int)timeout_ms;
 }
 
+/* True while more than the limit of bandwidth has arrived: then the sockets are left alone, their
+ * windows fill and the store slows down. Sleeps in short steps, so that a cancel is seen soon. */
+static bool sleep_off_debt(struct net *net)
+{
+    const uint64_t wait_ms = client_pace_ms(net->client, net->traffic);
+    net->traffic = 0;
+    if (wait_ms > 0) {
+        clock_sleep_ms(wait_ms < WATCH_EVERY_MS ? wait_ms : WATCH_EVERY_MS);
+    }
+    return wait_ms > 0;
+}
+
 static void work(struct net *net, struct get_queue *gets)
 {
     const bool fresh = gets->head != NULL;
     for (struct s3_get *get = get_queue_pop(gets); get != NULL; get = get_queue_pop(gets)) {
         start(net, get);
+    }
+    if (sleep_off_debt(net)) {
+        return;
     }
     int running = 0;
     CURLMcode code = curl_multi_perform(net->multi, &running);

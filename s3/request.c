@@ -19,6 +19,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
     struct request *request = ctx;
     const size_t bytes = size * count;
     request->window_bytes += bytes;
+    *request->traffic += bytes;
     request->head_size += bytes;
     if (request->head_size > HEAD_MAX) {
         return 0;
@@ -83,6 +84,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     struct request *request = ctx;
     const size_t bytes = size * count;
     request->window_bytes += bytes;
+    *request->traffic += bytes;
     request->body_size += bytes;
     if (request->sink == SINK_UNDECIDED) {
         choose_sink(request);
@@ -105,10 +107,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     return taken ? bytes : 0;
 }
 
-struct request *request_new(struct s3_client *client)
+struct request *request_new(struct s3_client *client, uint64_t *traffic)
 {
     struct request *request = xcalloc(1, sizeof(*request));
     request->client = client;
+    request->traffic = traffic;
     request->if_match = BUF_INIT(ETAG_HEADER_MAX);
     request->part_number = BUF_INIT(32);
     request->path = BUF_INIT(PATH_MAX_SIZE);
@@ -116,7 +119,7 @@ struct request *request_new(struct s3_client *client)
     request->url = BUF_INIT(PATH_MAX_SIZE + QUERY_MAX_SIZE + 512);
     request->lines = BUF_INIT(LINES_MAX_SIZE);
     request->error_body = BUF_INIT(ERROR_XML_MAX);
-    request->easy = handle_new(&client->options, client->speed_max);
+    request->easy = handle_new(&client->options);
     handle_set(curl_easy_setopt(request->easy, CURLOPT_HEADERFUNCTION, on_header));
     handle_set(curl_easy_setopt(request->easy, CURLOPT_HEADERDATA, request));
     handle_set(curl_easy_setopt(request->easy, CURLOPT_WRITEFUNCTION, on_body));

@@ -27,6 +27,7 @@ enum request_sink {
 struct request {
     /* set once */
     struct s3_client *client;
+    uint64_t *traffic; /* the net thread's count of bytes, heads included */
     CURL *easy;
     char curl_error[CURL_ERROR_SIZE];
 
@@ -53,7 +54,8 @@ struct request {
     uint64_t window_bytes;    /* moved since then, heads included */
 };
 
-struct request *request_new(struct s3_client *client);
+/* traffic is borrowed and counts up. */
+struct request *request_new(struct s3_client *client, uint64_t *traffic);
 void request_free(struct request *request); /* NULL is fine */
 
 /* Makes the handle ready to be given to a multi handle. Fails with ERR_AUTH (no credentials) or

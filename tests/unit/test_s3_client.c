@@ -426,6 +426,31 @@ static void test_many(void **state)
     rig_stop(&rig, ARRAY_SIZE(gets));
 }
 
+/* 300 KB at 1 MB/s cost the next request 300 ms. */
+static void test_bandwidth(void **state)
+{
+    (void)state;
+    enum { SIZE = 300000 };
+    static const char HEAD[] = OK_HEAD "Content-Length: 300000\r\n\r\n";
+    static char reply[sizeof(HEAD) + SIZE];
+    static uint8_t into[SIZE];
+    memcpy(reply, HEAD, sizeof(HEAD));
+    memset(reply + strlen(HEAD), 'x', SIZE);
+    const struct exchange script[] = {{.reply = reply}};
+    struct rig rig;
+    rig_start_with(&rig, script, 1, (struct s3_options){.stall_ms = 5000, .bandwidth = 1000000},
+                   true);
+    rig.get.size = SIZE;
+    rig.get.object_size = SIZE;
+    rig.get.into = into;
+    const uint64_t begin_ms = clock_mono_ms();
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_in_range(clock_mono_ms() - begin_ms, 290, 2000);
+    assert_int_equal(into[SIZE - 1], 'x');
+    rig_stop(&rig, 2);
+}
+
 /* What cannot be sent exactly is not sent at all. */
 static void test_unsendable(void **state)
 {
@@ -492,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_bandwidth),
         cmocka_unit_test(test_unsendable),
         cmocka_unit_test(test_options),
     };
