@@ -21,42 +21,6 @@ enum {
 
 static const char FIRST_REGION[] = "us-east-1"; /* knows where every bucket of "aws" lies */
 
-void get_queue_push(struct get_queue *queue, struct s3_get *get)
-{
-    get->next = NULL;
-    if (queue->tail == NULL) {
-        queue->head = get;
-    } else {
-        queue->tail->next = get;
-    }
-    queue->tail = get;
-}
-
-struct s3_get *get_queue_pop(struct get_queue *queue)
-{
-    struct s3_get *get = queue->head;
-    if (get != NULL) {
-        queue->head = get->next;
-        queue->tail = queue->head == NULL ? NULL : queue->tail;
-        get->next = NULL;
-    }
-    return get;
-}
-
-static void push_front(struct get_queue *queue, struct s3_get *get)
-{
-    get->next = queue->head;
-    queue->head = get;
-    queue->tail = queue->tail == NULL ? get : queue->tail;
-}
-
-static void append(struct get_queue *queue, struct get_queue *from)
-{
-    for (struct s3_get *get = get_queue_pop(from); get != NULL; get = get_queue_pop(from)) {
-        get_queue_push(queue, get);
-    }
-}
-
 /* curl and libxml2 want their one-time setup done before there are threads. */
 static void init_libraries(void)
 {
@@ -252,7 +216,7 @@ struct client_work client_take(struct s3_client *client, struct net *net)
             load->assigned--;
             client->on_wire--;
         }
-        append(&work.gets, &client->queue);
+        get_queue_append(&work.gets, &client->queue);
     }
     mutex_unlock(&client->lock);
     return work;
@@ -283,7 +247,7 @@ void client_requeue(struct s3_client *client, struct net *net, struct s3_get *ge
 {
     mutex_lock(&client->lock);
     client->stats.retries++;
-    push_front(&client->queue, get);
+    get_queue_push_front(&client->queue, get);
     const uint64_t wake = dispatch_locked(client);
     mutex_unlock(&client->lock);
     wake_nets(client, without_self(wake, net));
@@ -394,41 +358,4 @@ struct s3_stats s3_client_stats(struct s3_client *client)
     const struct s3_stats stats = client->stats;
     mutex_unlock(&client->lock);
     return stats;
-}
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool done;
-};
-
-static void wake_waiter(struct s3_get *get)
-{
-    struct waiter *waiter = get->owner;
-    mutex_lock(&waiter->lock);
-    waiter->done = true;
-    cond_signal(&waiter->cond); /* under the lock: the waiter is gone once it sees done */
-    mutex_unlock(&waiter->lock);
-}
-
-int s3_perform(struct s3_client *client, struct s3_get *get, struct err *e)
-{
-    struct waiter waiter = {.done = false};
-    mutex_init(&waiter.lock);
-    cond_init(&waiter.cond);
-    get->owner = &waiter;
-    get->done = wake_waiter;
-    s3_submit(client, get);
-    mutex_lock(&waiter.lock);
-    while (!waiter.done) {
-        cond_wait(&waiter.cond, &waiter.lock);
-    }
-    mutex_unlock(&waiter.lock);
-    cond_done(&waiter.cond);
-    mutex_done(&waiter.lock);
-    if (get->err.kind != ERR_NONE) {
-        *e = get->err;
-        return -1;
-    }
-    return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "s3/endpoint.h"
 #include "s3/error_map.h"
+#include "s3/get_queue.h"
 #include "s3/http_headers.h"
 #include "s3/rate.h"
 #include "s3/retry.h"
@@ -47,14 +48,6 @@ struct s3_transfer {
     unsigned repaired;               /* a bit for each verdict that was answered by a repair */
     char etag[HTTP_ETAG_MAX];        /* of the bytes in place, where the caller named none */
 };
-
-/* Linked by get->next; a get is in one queue at a time. */
-struct get_queue {
-    struct s3_get *head, *tail;
-};
-
-void get_queue_push(struct get_queue *queue, struct s3_get *get);
-struct s3_get *get_queue_pop(struct get_queue *queue); /* NULL: empty */
 
 struct net;
 

@@ -8,6 +8,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
+#include "s3/repair.h"
 #include "s3/request.h"
 
 enum {
@@ -91,36 +92,6 @@ static void delay(struct net *net, struct s3_get *get, uint64_t due_ms)
     net->delayed_due_ms = due_ms < net->delayed_due_ms ? due_ms : net->delayed_due_ms;
 }
 
-/* A repair helps once: a second time the same answer is final. True: ask again at once. */
-static bool repair(struct net *net, const struct request *request, enum verdict verdict)
-{
-    struct s3_transfer *const transfer = request->get->transfer;
-    const unsigned bit = 1U << (unsigned)verdict;
-    if ((transfer->repaired & bit) != 0) {
-        return false;
-    }
-    transfer->repaired |= bit;
-    if (verdict == VERDICT_REGION) {
-        const char *const region = request->headers.bucket_region[0] != '\0'
-                                       ? request->headers.bucket_region
-                                       : request->error.region;
-        return client_learn_region(net->client, transfer->endpoint, region);
-    }
-    if (net->client->options.no_sign) {
-        return false;
-    }
-    if (verdict == VERDICT_RENEW) {
-        creds_reject(net->client->options.creds, &request->creds);
-        return true;
-    }
-    ASSERT(verdict == VERDICT_SKEW);
-    if (request->headers.date_ms < 0) {
-        return false;
-    }
-    client_learn_skew(net->client, request->headers.date_ms - clock_wall_ms());
-    return true;
-}
-
 /* The try has ended and its place is free: what becomes of the get? */
 static void settle(struct net *net, struct s3_get *get, enum verdict verdict, struct err *e)
 {
@@ -154,9 +125,8 @@ static void finish(struct net *net, struct request *request, enum verdict verdic
 {
     struct s3_get *get = request->get;
     const uint64_t bytes = request->body_size;
-    const bool repairable =
-        verdict == VERDICT_SKEW || verdict == VERDICT_RENEW || verdict == VERDICT_REGION;
-    const bool at_once = repairable && repair(net, request, verdict);
+    const bool repairable = repair_is_for(verdict);
+    const bool at_once = repairable && repair_try(request, verdict);
     if (repairable && !at_once) {
         /* A redirect that names no region is temporary by its kind: later it may be gone. */
         verdict = e->kind == ERR_RETRY ? VERDICT_RETRY : VERDICT_FAIL;

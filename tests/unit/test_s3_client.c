@@ -324,6 +324,8 @@ static void test_head(void **state)
                   "x-amz-checksum-crc32c: 4waSgw==-3\r\nx-amz-meta-local-size: 123456789\r\n"
                   "Content-Range: bytes 5242880-10485759/12000000\r\n\r\n"},
         {.reply = OK_TEN}, /* the handle serves a GET after a HEAD */
+        {.expect = {"HEAD "}, .reply = "HTTP/1.1 200 OK\r\n\r\n", .after = AFTER_CLOSE},
+        {.expect = {"HEAD "}, .reply = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
         {.expect = {"HEAD "}, .reply = "HTTP/1.1 404 X\r\n\r\n"},
     };
     struct rig rig;
@@ -341,10 +343,13 @@ static void test_head(void **state)
     rig.get = (struct s3_get){.key = "a/b c", .size = 10, .object_size = 10, .into = rig.into};
     assert_int_equal(rig_perform(&rig), 0);
     rig.get.head = true;
+    assert_int_equal(rig_perform(&rig), 0); /* after an answer without a length */
+    assert_int_equal(rig.get.tries, 2);
+    assert_int_equal(rig.get.content_length, 3);
     assert_int_equal(rig_perform(&rig), -1);
     assert_int_equal(rig.err.kind, ERR_NOT_FOUND);
     assert_non_null(strstr(rig.err.text, "head s3://bucket/a/b c: 404"));
-    rig_stop(&rig, 3);
+    rig_stop(&rig, 5);
 }
 
 static void mark_done(struct s3_get *get)
@@ -424,6 +429,35 @@ static void test_many(void **state)
         assert_memory_equal(into[i], "0123456789", 10);
     }
     rig_stop(&rig, ARRAY_SIZE(gets));
+}
+
+/* An error's text without end, and a head without end: cut off, and told by their status. */
+static void test_long_answers(void **state)
+{
+    (void)state;
+    enum { SIZE = 400 * 1024 };
+    static const char BODY[] = "HTTP/1.1 403 X\r\nContent-Length: 99999999\r\n\r\n";
+    static char reply[SIZE];
+    memset(reply, 'x', SIZE - 1);
+    memcpy(reply, BODY, strlen(BODY));
+    const struct exchange long_body[] = {{.reply = reply, .after = AFTER_STALL}};
+    struct rig rig;
+    rig_start(&rig, long_body, 1);
+    assert_int_equal(rig_perform(&rig), -1);
+    assert_int_equal(rig.err.kind, ERR_AUTH);
+    assert_string_equal(rig.err.text, "get s3://bucket/a/b c: 403: denied");
+    rig_stop(&rig, 1);
+
+    static const char LINE[] = "x-some-header: 0123456789012345678901234567890123456789\r\n";
+    memcpy(reply, "HTTP/1.1 200 OK\r\n", 17);
+    for (size_t at = 17; at + sizeof(LINE) < SIZE; at += sizeof(LINE) - 1) {
+        memcpy(reply + at, LINE, sizeof(LINE));
+    }
+    const struct exchange long_head[] = {{.reply = reply, .after = AFTER_STALL}};
+    rig_start_with(&rig, long_head, 1, (struct s3_options){.stall_ms = 5000}, false);
+    assert_int_equal(rig_perform(&rig), -1);
+    assert_int_equal(rig.err.kind, ERR_RETRY);
+    rig_stop(&rig, 1);
 }
 
 /* 300 KB at 1 MB/s cost the next request 300 ms. */
@@ -517,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_long_answers),
         cmocka_unit_test(test_bandwidth),
         cmocka_unit_test(test_unsendable),
         cmocka_unit_test(test_options),

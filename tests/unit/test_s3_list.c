@@ -1,4 +1,5 @@
 #include "agent/base/clock.h"
+#include "agent/base/mem.h"
 #include "s3/s3.h"
 #include "tests/unit/scripted_server.h"
 #include "tests/unit/unit.h"
@@ -235,12 +236,17 @@ static void test_trouble(void **state)
         {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"},
         {.reply = PAGE_HEAD("500") "<ListBucketResult><Contents><Key>half", .after = AFTER_RESET},
         {.reply = PAGE_HEAD("41") "<Error><Code>InternalError</Code></Error>"},
+        /* A body whose end nobody told, and a status that is not the one of a page. */
+        {.reply = "HTTP/1.1 200 OK\r\n\r\n<ListBucketResult></ListBucketResult>",
+         .after = AFTER_CLOSE},
+        {.reply =
+             "HTTP/1.1 206 P\r\nContent-Length: 37\r\n\r\n<ListBucketResult></ListBucketResult>"},
         {.reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"},
     };
     struct rig rig;
     rig_start(&rig, RETRIED, ARRAY_SIZE(RETRIED), false);
     assert_int_equal(rig_list(&rig, &PREFIX), 0);
-    assert_int_equal(rig_stop(&rig), 4);
+    assert_int_equal(rig_stop(&rig), ARRAY_SIZE(RETRIED));
 
     static const struct {
         const char *reply;
@@ -265,13 +271,31 @@ static void test_trouble(void **state)
     }
 }
 
+/* 16 MiB and no more. */
+static void test_huge_page(void **state)
+{
+    (void)state;
+    enum { SIZE = 17 << 20 };
+    static const char HEAD[] = PAGE_HEAD("17825792");
+    char *reply = xcalloc(1, sizeof(HEAD) + SIZE);
+    memcpy(reply, HEAD, sizeof(HEAD));
+    memset(reply + strlen(HEAD), ' ', SIZE);
+    const struct exchange script[] = {{.reply = reply}};
+    struct rig rig;
+    rig_start(&rig, script, 1, false);
+    assert_int_equal(rig_list(&rig, &PREFIX), -1);
+    assert_int_equal(rig.err.kind, ERR_LIMIT);
+    assert_int_equal(rig_stop(&rig), 1);
+    free(reply);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),    cmocka_unit_test(test_by_folder),
         cmocka_unit_test(test_prefetch), cmocka_unit_test(test_enough),
         cmocka_unit_test(test_endless),  cmocka_unit_test(test_empty_pages),
-        cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_trouble),  cmocka_unit_test(test_huge_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,16 @@
+/*
+ * repair: what to set right before a refused request is sent again: the clock, the credentials, the
+ * bucket's region. The client keeps what was learned, so one refusal is enough for all requests.
+ * One net thread.
+ */
+#ifndef PENATES_S3_REPAIR_H
+#define PENATES_S3_REPAIR_H
+
+#include "s3/request.h"
+
+bool repair_is_for(enum verdict verdict);
+
+/* True: ask again at once. A repair helps once: a second time the same answer is final. */
+bool repair_try(const struct request *request, enum verdict verdict);
+
+#endif
