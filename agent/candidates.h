@@ -22,6 +22,7 @@ struct candidate_dir {
     bool named;              /* the manifest names files of it that are taken */
     uint32_t note;           /* its line in plan->skipped once something was left out */
     uint32_t rank;           /* by name, among the node's */
+    int64_t left_out_ms;     /* newest of what the manifest names and is left out */
     uint64_t generation_max; /* highest number of an SSTable seen, taken or not */
 };
 

@@ -86,6 +86,11 @@ struct manifest_span {
     bool index;                /* it names index SSTables */
 };
 
+static void note_newest(int64_t *newest_ms, int64_t ms)
+{
+    *newest_ms = ms > *newest_ms ? ms : *newest_ms;
+}
+
 static int on_manifest_file(void *ctx, const struct manifest_file *file, struct err *e)
 {
     struct manifest_span *span = (struct manifest_span *)ctx;
@@ -94,6 +99,7 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
     span->index |= file->key.kind == KEY_SECONDARY_INDEX_V2;
     if (work_dir(work, dir)->left_out != NULL) {
         skip(work, dir, file->plain_size == PLAN_SIZE_UNKNOWN ? 0 : file->plain_size);
+        note_newest(&work_dir(work, dir)->left_out_ms, file->key.time_ms);
         return 0;
     }
     /* Old writers could name a file twice, and the two compressions of a file are one file. */
@@ -106,7 +112,7 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
     work_candidate(work, at)->plain_size = file->plain_size;
     work_dir(work, dir)->named = true;
     span->first_ms = file->key.time_ms < span->first_ms ? file->key.time_ms : span->first_ms;
-    span->last_ms = file->key.time_ms > span->last_ms ? file->key.time_ms : span->last_ms;
+    note_newest(&span->last_ms, file->key.time_ms);
     return plan_check_memory(work, e);
 }
 
@@ -180,7 +186,9 @@ static int consider_locked(struct plan_work *work, const struct backup_key *key,
     }
     const uint32_t dir = find_dir(work, key);
     if (work_dir(work, dir)->left_out != NULL) {
-        if (key->time_ms >= work->from_ms && key->time_ms <= work->to_ms) {
+        /* Older ones were counted when the manifest named them. */
+        if (key->time_ms >= work->from_ms && key->time_ms <= work->to_ms &&
+            key->time_ms > work_dir(work, dir)->left_out_ms) {
             skip(work, dir, entry->size);
         }
         return 0;

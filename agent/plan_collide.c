@@ -157,7 +157,7 @@ static int renumber(struct plan_work *work, uint32_t at, struct err *e)
     dir->generation_max++;
     autofree char *subject = xasprintf("%s.%s %.*s", dir->keyspace, dir->table, (int)prefix.size,
                                        (const char *)prefix.data);
-    plan_notes_warn(work->plan, subject, set->count, 0,
+    plan_notes_warn(work->plan, subject, set->count, plan_group_bytes(work, set),
                     "a second SSTable of this name gets number %" PRIu64
                     ": numbers began anew when the node was replaced",
                     set->generation);

@@ -83,7 +83,7 @@ static const char *describe(const struct plan_work *work, const struct plan_set 
     return buf_str(out);
 }
 
-static uint64_t stored_bytes(const struct plan_work *work, const struct plan_set *set)
+uint64_t plan_group_bytes(const struct plan_work *work, const struct plan_set *set)
 {
     uint64_t bytes = 0;
     for (uint32_t at = set->first; at != CANDIDATE_NONE; at = work_candidate(work, at)->next) {
@@ -134,8 +134,8 @@ static void settle_named(struct plan_work *work, struct plan_set *set, unsigned 
     }
     if (gap != NULL || (lost & PLAN_PARTS_ESSENTIAL) != 0) {
         autobuf struct buf text = BUF_INIT(2048);
-        plan_notes_warn(work->plan, describe(work, set, &text), set->count, stored_bytes(work, set),
-                        "SSTable of the snapshot left out: not whole");
+        plan_notes_warn(work->plan, describe(work, set, &text), set->count,
+                        plan_group_bytes(work, set), "SSTable of the snapshot left out: not whole");
         note_if_index(work, set->dir, set->sample);
         set->dropped = true;
         return;
@@ -313,7 +313,8 @@ static int settle_incrementals(struct plan_work *work, const struct family *fami
         }
         const char *gap = plan_parts_lacks(work, set);
         if (gap != NULL) {
-            warn_incomplete(work, set->dir, set->sample, set->count, stored_bytes(work, set), gap);
+            warn_incomplete(work, set->dir, set->sample, set->count, plan_group_bytes(work, set),
+                            gap);
             set->dropped = true;
         } else if (plan_collide_judge(work, family->first_set, i, e) < 0) {
             return -1;

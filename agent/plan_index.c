@@ -144,18 +144,19 @@ static const char *why_doubted(const struct plan_work *work)
 void plan_index(struct plan_work *work)
 {
     const char *why = why_doubted(work);
-    uint64_t files = 0;
+    uint64_t files = 0, bytes = 0;
     for (uint32_t i = 0; why != NULL && i < work->set_count; i++) {
         struct plan_set *set = &work->sets[i];
         if (!set->dropped && is_index_info(work_dir(work, set->dir))) {
             set->dropped = true;
             files += set->count;
+            bytes += plan_group_bytes(work, set);
         }
     }
     if (files > 0) {
         plan_notes_count(work->plan, plan_notes_skipped(work->plan, "system.IndexInfo", why), files,
                          0);
-        plan_notes_warn(work->plan, "system.IndexInfo", files, 0,
+        plan_notes_warn(work->plan, "system.IndexInfo", files, bytes,
                         "left out (%s): Cassandra builds secondary indexes at its first start",
                         why);
     }

@@ -111,6 +111,7 @@ int plan_collect(struct plan_work *work, struct err *e) MUST_CHECK;
 
 /* plan_group.c: sets; those that are not wanted or not whole are dropped. */
 int plan_group(struct plan_work *work, struct err *e) MUST_CHECK;
+uint64_t plan_group_bytes(const struct plan_work *work, const struct plan_set *set); /* stored */
 
 /* plan_parts.c: what components mean. PART_* of one, 0 for the others. */
 unsigned plan_parts_of(const struct candidate *c);
