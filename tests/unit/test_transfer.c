@@ -231,6 +231,36 @@ static void test_digest_fails(void **state)
     }
 }
 
+/* A store that does not know ?partNumber costs the check, not the restore; one that denies it
+ * does. */
+static void test_part_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        enum err_kind fail, outcome;
+        bool no_sizes;
+    } CASES[] = {
+        {ERR_NONE, ERR_NONE, true},
+        {ERR_CORRUPT, ERR_NONE, false},
+        {ERR_AUTH, ERR_AUTH, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        struct rig *rig = rig_new(i);
+        const struct rig_traits traits = {.etag_md5 = true,
+                                          .upload_parts = 3,
+                                          .fail_sizes = CASES[i].fail,
+                                          .no_sizes = CASES[i].no_sizes};
+        struct rig_file *file = rig_add_file(rig, "f", rig_noise(3 * MIB, i), BLOCK, &traits);
+        if (CASES[i].outcome == ERR_NONE) {
+            run_right(rig);
+            assert_int_equal(file->result.checks, CHECK_SIZE | CHECK_STRUCTURE);
+        } else {
+            (void)run_wrong(rig, CASES[i].outcome, "made to fail");
+        }
+        rig_free(rig);
+    }
+}
+
 /* The SHA-1 of old releases, in order over several parts; and Adler-32. */
 static void test_old_digests(void **state)
 {
@@ -502,23 +532,15 @@ static void test_interrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_proofs),
-        cmocka_unit_test(test_proofs_fail),
-        cmocka_unit_test(test_digest_fails),
-        cmocka_unit_test(test_old_digests),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_wrong_size),
-        cmocka_unit_test(test_block_limit),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_toc),
-        cmocka_unit_test(test_rerun),
-        cmocka_unit_test(test_verify_sample),
-        cmocka_unit_test(test_commit_order),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_too_little_memory),
+        cmocka_unit_test(test_one),           cmocka_unit_test(test_many),
+        cmocka_unit_test(test_proofs),        cmocka_unit_test(test_proofs_fail),
+        cmocka_unit_test(test_digest_fails),  cmocka_unit_test(test_part_sizes),
+        cmocka_unit_test(test_old_digests),   cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_wrong_size),
+        cmocka_unit_test(test_block_limit),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_toc),           cmocka_unit_test(test_rerun),
+        cmocka_unit_test(test_verify_sample), cmocka_unit_test(test_commit_order),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_too_little_memory),
         cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,12 @@ static struct rig_file *file_of_key(const char *key)
 
 static void answer_head(const struct rig_file *file, struct s3_get *get)
 {
-    get->content_length =
-        get->part_number == 0 ? file->stored.size : file->upload_sizes[get->part_number - 1];
+    if (get->part_number > 0 && file->traits.fail_sizes != ERR_NONE) {
+        (void)err_set(&get->err, file->traits.fail_sizes, "HEAD %s: made to fail", get->key);
+        return;
+    }
+    const bool whole = get->part_number == 0 || file->traits.no_sizes;
+    get->content_length = whole ? file->stored.size : file->upload_sizes[get->part_number - 1];
     get->sse_kms = file->traits.sse_kms;
     if (get->want_checksum) {
         get->checksum = file->checksum;
