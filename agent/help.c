@@ -55,7 +55,25 @@ static const struct {
                          {"penates --version", "penates version"}},
 };
 
-enum { COLUMN = 34 }; /* where the texts of options begin */
+enum {
+    COLUMN = 28, /* where the texts of options begin */
+    WIDTH = 80,  /* where lines end: what a terminal has at least */
+};
+
+/* The text from COLUMN on, broken at spaces. */
+static void print_wrapped(const char *text)
+{
+    while (strlen(text) > WIDTH - COLUMN) {
+        size_t size = WIDTH - COLUMN;
+        while (size > 1 && text[size] != ' ') {
+            size--;
+        }
+        (void)printf("%.*s\n%*s", (int)size, text, COLUMN,
+                     ""); /* the flush tells, here and below */
+        text += size + 1;
+    }
+    (void)printf("%s\n", text);
+}
 
 static void print_option(const struct option_info *info)
 {
@@ -65,11 +83,9 @@ static void print_option(const struct option_info *info)
         snprintf(left, sizeof(left), "  %s--%s%s%s", info->letter == 0 ? "" : letter, info->name,
                  info->argument == NULL ? "" : " ", info->argument == NULL ? "" : info->argument);
     ASSERT(size > 0 && (size_t)size < sizeof(left));
-    if (size + 1 < COLUMN) {
-        (void)printf("%-*s%s\n", COLUMN, left, info->help); /* the flush tells, here and below */
-    } else {
-        (void)printf("%s\n%*s%s\n", left, COLUMN, "", info->help);
-    }
+    const bool fits = size + 1 < COLUMN;
+    (void)printf("%-*s%s%*s", COLUMN - 1, left, fits ? " " : "\n", fits ? 0 : COLUMN, "");
+    print_wrapped(info->help);
 }
 
 static void print_group(enum command command, enum option_group group)

@@ -241,7 +241,7 @@ def test_lying_listing(backup, server, tmp_path, lie, code):
     result = restore(server, target, timeout=60)
     check_failure(result, code, "list", target, backup)
     assert untouched(target)
-    assert len(server.requests) < 200
+    assert len(server.requests) < 100
 
 
 # Rights, clocks, addresses
