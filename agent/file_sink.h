@@ -15,8 +15,8 @@ int file_sink_open(struct target *target, const struct plan *plan, uint32_t file
                    uint64_t size_hint, struct file_sink **ret, struct err *e) MUST_CHECK;
 
 /* Writes all of it or fails (ERR_DISK; ERR_CREATE when the disk is full). */
-int file_sink_write(struct file_sink *sink, uint64_t offset, struct slice plain, struct err *e)
-    MUST_CHECK;
+int file_sink_write(struct file_sink *sink, uint64_t offset, struct slice plain,
+                    struct err *e) MUST_CHECK;
 
 /* Removes the temporary file and frees. NULL is fine. */
 void file_sink_abandon(struct file_sink *sink);

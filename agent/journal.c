@@ -126,7 +126,7 @@ int journal_read(int fd, journal_line_fn *fn, void *ctx, uint64_t *ret_size, str
     if (file == NULL || lseek(fd, 0, SEEK_SET) < 0) {
         return err_set_sys(e, ERR_DISK, errno, "reading the journal");
     }
-    own = -1; /* the stream's now */
+    (void)take_fd(&own); /* the stream's now */
     autofree char *text = xcalloc(1, JOURNAL_LINE_MAX);
     uint64_t valid = 0;
     size_t size;

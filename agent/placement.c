@@ -60,6 +60,7 @@ static int add_dir(struct placement *place, unsigned index, struct err *e)
 /* Bytes on disk of a file to come. */
 static uint64_t file_need(const struct volume *volume, const struct plan_file *file)
 {
+    ASSERT(volume->unit > 0);
     const uint64_t size = file->plain_size == PLAN_SIZE_UNKNOWN ? file->size : file->plain_size;
     uint64_t up;
     /* A size that cannot be rounded up cannot be stored either: it fails the room check. */

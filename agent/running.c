@@ -72,7 +72,7 @@ static bool holds_mapped(int process, const char *dir)
     if (file == NULL) {
         return false;
     }
-    fd = -1; /* the stream's now */
+    (void)take_fd(&fd); /* the stream's now */
     autofree char *line = NULL;
     size_t capacity = 0;
     for (ssize_t size = getline(&line, &capacity, file); size > 0;

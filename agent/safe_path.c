@@ -194,7 +194,7 @@ static int scan_folder(struct scan *scan, int root, const char *path, struct err
     if (stream == NULL) {
         return err_set_sys(e, ERR_DISK, errno, "reading directory '%s'", path);
     }
-    fd = -1; /* the stream's now */
+    (void)take_fd(&fd); /* the stream's now */
     int result = 0;
     for (;;) {
         errno = 0;

@@ -39,12 +39,12 @@ void target_commit_folder(const struct plan *plan, uint32_t file, struct buf *ou
     ASSERT(fits); /* target_check has refused longer ones */
 }
 
-/* True when one is the other, or lies in it. */
-static bool nested(const char *a, const char *b)
+/* True when `path` is `folder` or lies in it; both are resolved. */
+static bool lies_in(const char *path, const char *folder)
 {
-    const size_t size = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
-    const char after = strlen(a) < strlen(b) ? b[size] : a[size];
-    return strncmp(a, b, size) == 0 && (after == '\0' || after == '/' || a[size - 1] == '/');
+    const size_t size = strlen(folder);
+    return strncmp(path, folder, size) == 0 &&
+           (path[size] == '\0' || path[size] == '/' || folder[size - 1] == '/');
 }
 
 static int open_dirs(struct target *target, const struct config *config, struct err *e)
@@ -57,9 +57,10 @@ static int open_dirs(struct target *target, const struct config *config, struct 
             return -1;
         }
         for (unsigned k = 0; k < i; k++) {
-            if (nested(target->dirs[k].path, target->dirs[i].path)) {
+            const char *const a = target->dirs[i].path, *const b = target->dirs[k].path;
+            if (lies_in(a, b) || lies_in(b, a)) {
                 return err_set(e, ERR_CONFIG, "--into '%s': the same as '%s', or one in the other",
-                               target->dirs[i].path, target->dirs[k].path);
+                               a, b);
             }
         }
     }

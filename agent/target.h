@@ -37,8 +37,8 @@ int target_open(const struct config *config, const char *identity, struct target
                 enum target_state *ret_state, struct err *e) MUST_CHECK;
 void target_free(struct target *target); /* NULL is fine; releases the locks */
 
-/* The instant that the interrupted run resolved for a token (NULL: the latest of all tokens), to pin
- * a rerun to; false: none. */
+/* The instant that the interrupted run resolved for a token (NULL: the latest of all tokens), to
+ * pin a rerun to; false: none. */
 bool target_pinned_until(const struct target *target, const char *token, int64_t *ret_ms);
 
 /*
@@ -83,7 +83,7 @@ struct target_summary {
 };
 
 /* Looks without a lock and writes nothing. ERR_CREATE: no right; ERR_REFUSED: not a journal of this
- * version; ERR_CONFIG: `dir` holds the second or later part, the text names the first. */
-int target_status(const char *dir, struct target_summary *ret, struct err *e) MUST_CHECK;
+ * version; ERR_CONFIG: `path` holds the second or later part, the text names the first. */
+int target_status(const char *path, struct target_summary *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -253,6 +253,9 @@ int target_dir_make(struct target_dir *dir, const struct config *config, struct 
     if (dir->lock < 0 && target_dir_lock(dir, true, e) < 0) {
         return -1;
     }
+    if (target_dress_file(dir->lock, config) < 0) {
+        return target_disk_err(e, errno, "owner of '%s/" TARGET_HOME "/lock'", dir->path);
+    }
     if (safe_path_remove(dir->home, "tmp", e) < 0) {
         return -1;
     }

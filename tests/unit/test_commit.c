@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static void faults_fail_as_they_should(void **state)
 {
@@ -42,6 +43,49 @@ static void faults_fail_as_they_should(void **state)
         rig_assert_ok(rig_restore(&rig, &e), &e); /* the disk is well again: a rerun goes on */
         rig_assert_restored(&rig);
         rig_done(&rig);
+    }
+}
+
+/* False when the call is not made that often. */
+static bool fail_once_and_rerun(const char *call, unsigned nth)
+{
+    struct rig rig;
+    rig_init(&rig, 1);
+    struct err e = ERR_INIT;
+    rig_old_table(&rig);
+    rig_replace(&rig);
+    disk_fail(call, nth, EIO);
+    const int result = rig_restore(&rig, &e);
+    const bool failed = disk_failed();
+    disk_heal();
+    rig_assert_nothing_partial(&rig, "old");
+    if (failed) {
+        /* The lock's process id is only a help to others. */
+        const bool tolerable =
+            nth == 1 && (strcmp(call, "pwrite") == 0 || strcmp(call, "ftruncate") == 0);
+        if (result != (tolerable ? 0 : -1) || (!tolerable && e.kind != ERR_DISK)) {
+            fail_msg("%s %u: %d, %s", call, nth, result, e.text);
+        }
+        assert_true(rig_restore(&rig, &e) >= 0);
+    }
+    rig_assert_swapped(&rig);
+    rig_done(&rig);
+    return failed;
+}
+
+/* Each call of a restore with --replace fails once; nothing is lost, and a rerun goes on. */
+static void every_call_fails_once(void **state)
+{
+    (void)state;
+    static const char *const CALLS[] = {"create",    "pwrite",  "write",     "fsync",
+                                        "fdatasync", "syncfs",  "ftruncate", "renameat",
+                                        "renameat2", "mkdirat", "unlinkat"};
+    for (size_t i = 0; i < ARRAY_SIZE(CALLS); i++) {
+        unsigned nth = 1;
+        while (nth < 100 && fail_once_and_rerun(CALLS[i], nth)) {
+            nth++;
+        }
+        assert_in_range(nth, 2, 99);
     }
 }
 
@@ -114,6 +158,40 @@ static void reserving_is_a_help_not_a_need(void **state)
     }
 }
 
+/* Write-back of large files is started on the way; how that goes is the fsync's to tell. */
+static void large_files_are_written_back_on_the_way(void **state)
+{
+    (void)state;
+    enum { EVERY = 16 * 1024 * 1024 };
+    static const struct {
+        uint64_t offset;
+        bool starts;
+    } CASES[] = {{0, false},
+                 {EVERY - 5, false},
+                 {EVERY - 4, true},
+                 {EVERY, false},
+                 {10ull * EVERY - 1, true}};
+    struct rig rig;
+    rig_init(&rig, 1);
+    struct err e = ERR_INIT;
+    struct target *target;
+    enum target_state found;
+    struct file_sink *sink = NULL;
+    rig_assert_ok(target_open(&rig.config, RIG_IDENTITY, &target, &found, &e), &e);
+    rig_assert_ok(target_check(target, &rig.plan, &e), &e);
+    rig_assert_ok(target_begin(target, &rig.plan, &e), &e);
+    rig_assert_ok(file_sink_open(target, &rig.plan, 1, PLAN_SIZE_UNKNOWN, &sink, &e), &e);
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        disk_fail("sync_file_range", 1, EIO);
+        rig_assert_ok(file_sink_write(sink, CASES[i].offset, slice_of("four", 4), &e), &e);
+        assert_int_equal(disk_failed(), CASES[i].starts);
+        disk_heal();
+    }
+    file_sink_abandon(sink);
+    target_free(target);
+    rig_done(&rig);
+}
+
 /* Somebody else's file that appears between the preflight and the rename is not lost. */
 static void file_that_appears_is_kept(void **state)
 {
@@ -144,6 +222,26 @@ static void file_that_appears_is_kept(void **state)
     target_free(target);
     autofree char *kept = rig_read(&rig, "a/ks/users-1/nb-1-big-TOC.txt");
     assert_string_equal(kept, "theirs");
+    rig_done(&rig);
+}
+
+/* Groups are smaller where few files may be open; the child has no more than 48. */
+static void few_descriptors_suffice(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, 1);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct err e = ERR_INIT;
+        const struct rlimit few = {.rlim_cur = 48, .rlim_max = 48};
+        _exit(setrlimit(RLIMIT_NOFILE, &few) == 0 && rig_restore(&rig, &e) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    rig_assert_restored(&rig);
     rig_done(&rig);
 }
 
@@ -187,10 +285,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_fail_as_they_should),
+        cmocka_unit_test(every_call_fails_once),
         cmocka_unit_test(interrupted_and_short_writes_are_finished),
         cmocka_unit_test(links_where_renames_cannot_keep),
         cmocka_unit_test(reserving_is_a_help_not_a_need),
+        cmocka_unit_test(large_files_are_written_back_on_the_way),
         cmocka_unit_test(file_that_appears_is_kept),
+        cmocka_unit_test(few_descriptors_suffice),
         cmocka_unit_test(order_is_data_name_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

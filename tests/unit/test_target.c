@@ -666,6 +666,7 @@ static void owner_and_mode_are_set(void **state)
                                        "a/ks/users-1",
                                        "a/ks/users-1/nb-1-big-Data.db",
                                        "a/.penates",
+                                       "a/.penates/lock",
                                        "a/.penates/journal",
                                        "a/.penates/restored"};
     for (size_t i = 0; i < ARRAY_SIZE(MADE); i++) {
