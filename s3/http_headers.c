@@ -276,9 +276,9 @@ void http_headers_line(struct http_headers *headers, const char *line, size_t si
 static bool parse_month(const char *text, unsigned *ret)
 {
     static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (unsigned i = 0; i < 12; i++) {
+    for (size_t i = 0; i < 12; i++) {
         if (memcmp(text, MONTHS + 3 * i, 3) == 0) {
-            *ret = i + 1;
+            *ret = (unsigned)i + 1;
             return true;
         }
     }

@@ -28,37 +28,37 @@ enum s3_checksum_kind {
 /* x-amz-checksum-*: big-endian bytes as S3 sends them, after base64. */
 struct s3_checksum {
     enum s3_checksum_kind kind;
-    bool composite;    /* a checksum of the parts' checksums ("value-N"), not of the bytes */
-    unsigned parts;    /* N of a composite one */
-    size_t size;       /* 4, 8, 20 or 32 */
+    bool composite; /* a checksum of the parts' checksums ("value-N"), not of the bytes */
+    unsigned parts; /* N of a composite one */
+    size_t size;    /* 4, 8, 20 or 32 */
     uint8_t bytes[32];
 };
 
 struct s3_options {
     const char *bucket;
-    const char *region;         /* NULL: found from the bucket's own answers, us-east-1 first */
-    const char *endpoint;       /* NULL: AWS. "http://127.0.0.1:9000" for others */
-    bool path_style;            /* implied by dotted bucket names and by an endpoint with an IP */
+    const char *region;   /* NULL: found from the bucket's own answers, us-east-1 first */
+    const char *endpoint; /* NULL: AWS. "http://127.0.0.1:9000" for others */
+    bool path_style;      /* implied by dotted bucket names and by an endpoint with an IP */
     bool no_sign;
     bool dualstack, fips;
-    const char *request_payer;  /* NULL, or "requester" */
+    const char *request_payer; /* NULL, or "requester" */
     const char *expected_bucket_owner;
-    const char *ca_file;        /* NULL: the system's */
-    unsigned net_threads;       /* at least 1 */
-    unsigned connections;       /* most requests in flight, shared out over the net threads */
-    uint64_t retry_for_ms;      /* budget of one request, from its first try; 0: one try */
-    uint64_t stall_ms;          /* no byte for so long: cut and asked again */
-    uint64_t bandwidth;         /* bytes per second for all together, 0: no limit */
-    struct creds *creds;        /* borrowed; NULL only with no_sign */
-    uint64_t seed;              /* of the retry jitter */
+    const char *ca_file;   /* NULL: the system's */
+    unsigned net_threads;  /* at least 1 */
+    unsigned connections;  /* most requests in flight, shared out over the net threads */
+    uint64_t retry_for_ms; /* budget of one request, from its first try; 0: one try */
+    uint64_t stall_ms;     /* no byte for so long: cut and asked again */
+    uint64_t bandwidth;    /* bytes per second for all together, 0: no limit */
+    struct creds *creds;   /* borrowed; NULL only with no_sign */
+    uint64_t seed;         /* of the retry jitter */
 };
 
 struct s3_client;
 
 /* Starts the net threads. Fails with ERR_CONFIG (options) only; touches no network. Copies the
  * options' strings. */
-int s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e)
-    MUST_CHECK;
+int s3_client_new(const struct s3_options *options, struct s3_client **ret,
+                  struct err *e) MUST_CHECK;
 /* Cancels what is under way, waits for the net threads, frees. NULL is fine. */
 void s3_client_free(struct s3_client *client);
 /* Everything under way or submitted later ends soon with ERR_CANCELLED. Any thread, not a signal
@@ -76,29 +76,29 @@ struct s3_stats s3_client_stats(struct s3_client *client);
  * called, which happens exactly once, on a net thread, which must not block there.
  */
 struct s3_get {
-    const char *key;          /* raw bytes, not encoded; borrowed */
-    const char *etag;         /* If-Match, as listed, without quotes; NULL: any */
-    uint64_t offset;          /* first byte wanted */
-    uint64_t size;            /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
-    uint64_t object_size;     /* as listed; offset 0 and size == object_size: no Range header */
-    uint8_t *into;            /* room for `size` bytes */
-    bool head;                /* HEAD: headers only, offset and size unused */
-    unsigned part_number;     /* HEAD ?partNumber=N (from 1); 0: none */
-    bool want_checksum;       /* send x-amz-checksum-mode: ENABLED */
+    const char *key;      /* raw bytes, not encoded; borrowed */
+    const char *etag;     /* If-Match, as listed, without quotes; NULL: any */
+    uint64_t offset;      /* first byte wanted */
+    uint64_t size;        /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
+    uint64_t object_size; /* as listed; offset 0 and size == object_size: no Range header */
+    uint8_t *into;        /* room for `size` bytes */
+    bool head;            /* HEAD: headers only, offset and size unused */
+    unsigned part_number; /* HEAD ?partNumber=N (from 1); 0: none */
+    bool want_checksum;   /* send x-amz-checksum-mode: ENABLED */
     void (*done)(struct s3_get *get);
-    void *owner;              /* the caller's */
+    void *owner; /* the caller's */
 
     /* The answer, set before done(). */
-    struct err err;           /* kind ERR_NONE: all bytes are there. 412: ERR_CHANGED. 404:
-                                 ERR_NOT_FOUND. A body shorter or longer than promised, or another
-                                 Content-Range than asked for, is retried, then ERR_CORRUPT */
-    struct s3_checksum checksum;    /* of the whole object, or of the part for ?partNumber; a GET
-                                 with a Range tells none: S3 sends the part's then, or nothing */
+    struct err err;              /* kind ERR_NONE: all bytes are there. 412: ERR_CHANGED. 404:
+                                    ERR_NOT_FOUND. A body shorter or longer than promised, or another
+                                    Content-Range than asked for, is retried, then ERR_CORRUPT */
+    struct s3_checksum checksum; /* of the whole object, or of the part for ?partNumber; a GET
+                              with a Range tells none: S3 sends the part's then, or nothing */
     bool has_local_size;
-    uint64_t local_size;      /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
-    uint64_t content_length;  /* HEAD: of the object, or of the part for ?partNumber */
-    unsigned parts_count;     /* x-amz-mp-parts-count, 0: not told */
-    bool sse_kms;             /* encrypted with a key of KMS or of the customer: the ETag is no MD5 */
+    uint64_t local_size;     /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
+    uint64_t content_length; /* HEAD: of the object, or of the part for ?partNumber */
+    unsigned parts_count;    /* x-amz-mp-parts-count, 0: not told */
+    bool sse_kms; /* encrypted with a key of KMS or of the customer: the ETag is no MD5 */
     unsigned tries;
 
     struct s3_transfer *transfer; /* the library's, while under way */
@@ -113,12 +113,12 @@ int s3_perform(struct s3_client *client, struct s3_get *get, struct err *e) MUST
 
 /* One line of a listing; borrowed, valid during the call. */
 struct s3_entry {
-    const char *key;            /* NUL-terminated; a key with a NUL in it never gets here */
-    bool is_folder;             /* a common prefix, ending in '/': the rest is unset */
+    const char *key; /* NUL-terminated; a key with a NUL in it never gets here */
+    bool is_folder;  /* a common prefix, ending in '/': the rest is unset */
     uint64_t size;
-    const char *etag;           /* without quotes; "" when the store sends none */
-    int64_t modified_ms;        /* -1: unreadable */
-    const char *storage_class;  /* "" when not told: STANDARD */
+    const char *etag;          /* without quotes; "" when the store sends none */
+    int64_t modified_ms;       /* -1: unreadable */
+    const char *storage_class; /* "" when not told: STANDARD */
     enum s3_checksum_kind checksum;
     bool checksum_composite;
 };
@@ -128,8 +128,8 @@ typedef int s3_entry_fn(void *ctx, const struct s3_entry *entry, struct err *e);
 
 struct s3_list {
     const char *prefix;
-    const char *start_after;  /* NULL: from the beginning; only keys after this one */
-    bool by_folder;           /* delimiter '/': what lies deeper is one folder entry */
+    const char *start_after; /* NULL: from the beginning; only keys after this one */
+    bool by_folder;          /* delimiter '/': what lies deeper is one folder entry */
 };
 
 /*
