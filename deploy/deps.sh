@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
-# Installs what building Penates needs, and with --tests what its tests need besides, where it is
-# missing. Knows Debian 12, Ubuntu 22.04 and 24.04, Amazon Linux 2023 and EL 9.
+# Installs what building Penates needs, where it is missing: on Debian 12, Ubuntu 22.04 and 24.04,
+# Amazon Linux 2023 and EL 9. With --tests also what tests/run.sh needs, on Debian and Ubuntu only.
 set -euo pipefail
 
 apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-dev libssl-dev
     libxml2-dev libyajl-dev make pkg-config python3 zlib1g-dev)
-apt_tests=(clang clang-format clang-tidy curl gcovr gcc-aarch64-linux-gnu libcmocka-dev man-db
+apt_tests=(clang clang-format clang-tidy curl gcc-aarch64-linux-gnu gcovr git libcmocka-dev man-db
     memcached ninja-build procps python3-venv shellcheck)
-# snappy-devel and yajl-devel come from EPEL and CRB on EL 9.
-dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel snappy-devel openssl-devel
-    libxml2-devel yajl-devel make pkgconf-pkg-config python3 zlib-devel)
-dnf_tests=(clang clang-tools-extra libcmocka-devel man-db memcached ninja-build procps-ng ShellCheck)
+dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel libxml2-devel make openssl-devel
+    pkgconf-pkg-config python3 snappy-devel yajl-devel zlib-devel)
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -20,24 +18,17 @@ as_root() {
     fi
 }
 
-install_apt() {
-    local wanted=("${apt_build[@]}")
-    [ "${1:-}" != --tests ] || wanted+=("${apt_tests[@]}")
-    # clang's sanitizer and fuzzer runtimes are a package of their own, named by version.
-    if [ "${1:-}" = --tests ]; then
-        local version
-        version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\).*/\1/p')
-        if [ -z "$version" ]; then
-            as_root apt-get update -qq
-            version=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\).*/\1/p')
-        fi
-        wanted+=("libclang-rt-${version}-dev")
-    fi
-    local missing=() name
-    for name in "${wanted[@]}"; do
+apt_missing() { # apt_missing NAME...: prints those that are not installed
+    local name
+    for name in "$@"; do
         dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed ||
-            missing+=("$name")
+            echo "$name"
     done
+}
+
+install_apt() {
+    local missing
+    mapfile -t missing < <(apt_missing "$@")
     if [ "${#missing[@]}" -gt 0 ]; then
         echo "installing ${missing[*]}" >&2
         as_root apt-get update -qq
@@ -46,19 +37,42 @@ install_apt() {
     fi
 }
 
-install_dnf() {
-    local wanted=("${dnf_build[@]}")
-    [ "${1:-}" != --tests ] || wanted+=("${dnf_tests[@]}")
-    if ! rpm -q "${wanted[@]}" >/dev/null 2>&1; then
-        echo "installing ${wanted[*]}" >&2
-        as_root dnf install -y -q "${wanted[@]}"
+# The runtimes of clang's sanitizers and fuzzer are a package of their own from LLVM 14.0.6 on; before
+# that (Ubuntu 22.04) they come with clang. The package has the version in its name.
+install_clang_runtime() {
+    local version
+    version=$(dpkg-query -W -f '${Depends}' clang | sed -n 's/.*clang-\([0-9]*\).*/\1/p')
+    if apt-cache show "libclang-rt-$version-dev" >/dev/null 2>&1; then
+        install_apt "libclang-rt-$version-dev"
     fi
 }
 
+# snappy-devel and yajl-devel lie in a repository of EL 9 that is off by default: "crb", which RHEL
+# calls codeready-builder. It is used for this one installation and stays off.
+install_dnf() {
+    if rpm -q "$@" >/dev/null 2>&1; then
+        return
+    fi
+    local builder
+    builder=$(dnf -q repolist --all | awk '$1 == "crb" || $1 ~ /^codeready-builder-for-rhel-9-[^-]*-rpms$/ {
+        print $1; exit }')
+    echo "installing $*" >&2
+    as_root dnf install -y -q ${builder:+"--enablerepo=$builder"} "$@"
+}
+
+tests=0
+[ "${1:-}" != --tests ] || tests=1
 if command -v apt-get >/dev/null; then
-    install_apt "$@"
+    install_apt "${apt_build[@]}"
+    if [ "$tests" = 1 ]; then
+        install_apt "${apt_tests[@]}"
+        install_clang_runtime
+    fi
+elif [ "$tests" = 1 ]; then
+    echo "deps.sh: the tests run on Debian 12 and Ubuntu only" >&2
+    exit 1
 elif command -v dnf >/dev/null; then
-    install_dnf "$@"
+    install_dnf "${dnf_build[@]}"
 else
     echo "deps.sh: neither apt-get nor dnf is here; install: ${apt_build[*]}" >&2
     exit 1

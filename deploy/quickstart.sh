@@ -40,9 +40,14 @@ fi
 exec 3< <(cd "$root/tests" && exec python3 -m fake_s3 data/priam-v2)
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
-read -r endpoint <&3
+if ! read -r endpoint <&3; then
+    echo "quickstart.sh: the S3 endpoint of the sample did not start" >&2
+    exit 1
+fi
 export AWS_ACCESS_KEY_ID=AKIAPENATESTEST00001
 export AWS_SECRET_ACCESS_KEY=penates-test-secret/not+a+real=one
 unset AWS_SESSION_TOKEN AWS_PROFILE
+# A proxy of this machine cannot reach its loopback.
+export no_proxy=127.0.0.1
 "$penates" restore s3://backups/backup --endpoint "$endpoint" --path-style --region us-east-1 \
     ${into[@]+"${into[@]}"} "$@"
