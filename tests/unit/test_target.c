@@ -90,6 +90,9 @@ static void interrupted_run_goes_on(void **state)
     assert_true(target_pinned_until(target, "42", &until));
     assert_int_equal(until, 3000);
     assert_false(target_pinned_until(target, "43", &until));
+    until = 9000;
+    assert_true(target_pinned_until(target, NULL, &until));
+    assert_int_equal(until, 3000);
     rig_assert_ok(rig_run(&rig, target, &e), &e);
     assert_int_equal(rig.written, 0);
     target_free(target);
