@@ -128,8 +128,10 @@ enum verdict answer_error(const struct answer_want *want, const struct http_head
     const struct error_rule *const rule =
         error_map_find(headers->status, error.code, error.message);
     if (told) {
+        /* "At least one of the pre-conditions did not hold" says less than we know. */
+        const bool ours = error.message[0] == '\0' || rule->kind == ERR_CHANGED;
         err_set(e, rule->kind, "%d %s: %s", headers->status, error.code,
-                error.message[0] == '\0' ? status_words(headers->status) : error.message);
+                ours ? status_words(headers->status) : error.message);
     } else {
         err_set(e, rule->kind, "%d: %s", headers->status, status_words(headers->status));
     }

@@ -9,6 +9,7 @@
 enum {
     EMPTY_PAGES_MAX = 10, /* in a row; a store may skip over deleted keys so, but not for ever */
     QUERY_PAIRS_MAX = 6,
+    KEY_MAX = 1024, /* S3's own limit */
 };
 
 /* One page on its way. Whoever is later frees it: the reader, or the net thread that finds the
@@ -38,6 +39,9 @@ struct listing {
     bool fn_failed;       /* the words are its own then */
     unsigned empty_pages; /* in a row */
     uint64_t pages;
+    /* A store that starts over with ever new tokens shows the same first key again. */
+    struct buf first;
+    bool at_first, starts_over;
     /* A repeated token, at any distance, without remembering them all (Brent): the marker is set
      * anew at each power of two of pages. */
     struct buf last, marker;
@@ -174,6 +178,15 @@ static int check_progress(struct listing *listing, const struct list_page *page,
 static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
 {
     struct listing *listing = ctx;
+    if (listing->at_first) {
+        listing->at_first = false;
+        listing->starts_over = strcmp(buf_str(&listing->first), entry->key) == 0;
+        buf_clear(&listing->first);
+        (void)buf_append_str(&listing->first, entry->key); /* a longer key is never equal */
+    }
+    if (listing->starts_over) {
+        return endless(e, "a page begins as the one before it");
+    }
     const int outcome = listing->fn(listing->ctx, entry, e);
     listing->fn_failed = outcome < 0;
     return outcome;
@@ -190,6 +203,7 @@ static int read_page(struct listing *listing, const struct fetch *fetch, struct 
     if (list_xml_find_token(body, &ahead)) {
         next = fetch_start(listing, buf_str(&ahead));
     }
+    listing->at_first = true;
     if (list_xml_parse(body, on_entry, listing, &page, e) != 0) {
         fetch_drop(next);
         return -1;
@@ -242,9 +256,11 @@ int s3_list(struct s3_client *client, const struct s3_list *list, s3_entry_fn *f
         .last = BUF_INIT(LIST_TOKEN_MAX),
         .marker = BUF_INIT(LIST_TOKEN_MAX),
         .marker_at = 1,
+        .first = BUF_INIT(KEY_MAX),
     };
     const int outcome = read_pages(&listing, e);
     buf_done(&listing.last);
     buf_done(&listing.marker);
+    buf_done(&listing.first);
     return outcome;
 }
