@@ -16,7 +16,7 @@ struct schedule {
     const struct plan *plan;
     size_t part_size;
     uint64_t window_shared, window_alone;
-    uint32_t lane_count;
+    uint32_t lane_count, parts_max;
 
     /* dispatcher */
     uint32_t *large; /* files, largest first */
@@ -29,6 +29,7 @@ struct schedule {
     pthread_mutex_t lock;
     struct lane *lanes;
     uint64_t opened;
+    uint32_t parts_out; /* of all lanes, handed out and not released */
 };
 
 size_t schedule_part_size(uint64_t size, uint32_t part, size_t part_size)
@@ -122,13 +123,14 @@ static void order_small(struct schedule *schedule)
 struct schedule *schedule_new(const struct plan *plan, const uint8_t *need,
                               const struct transfer_limits *limits)
 {
-    ASSERT(limits->open_max > 0 && limits->part_size > 0);
+    ASSERT(limits->open_max > 0 && limits->parts_max > 0 && limits->part_size > 0);
     struct schedule *schedule = xcalloc(1, sizeof(*schedule));
     schedule->plan = plan;
     schedule->part_size = limits->part_size;
     schedule->window_shared = limits->budget / 2;
     schedule->window_alone = limits->budget;
     schedule->lane_count = limits->open_max;
+    schedule->parts_max = limits->parts_max;
     schedule->large = xcalloc((size_t)plan->file_count + 1, sizeof(*schedule->large));
     schedule->small = xcalloc((size_t)plan->file_count + 1, sizeof(*schedule->small));
     schedule->need = xcalloc((size_t)plan->file_count + 1, 1);
@@ -185,6 +187,10 @@ static bool next_small(struct schedule *schedule, struct schedule_part *ret)
 static bool take_part_locked(struct schedule *schedule, struct lane *lane,
                              struct schedule_part *ret)
 {
+    ASSERT(lane->part_next < lane->part_count);
+    if (schedule->parts_out >= schedule->parts_max) {
+        return false;
+    }
     const uint64_t size = schedule->plan->files[lane->file].size;
     const size_t bytes = schedule_part_size(size, lane->part_next, schedule->part_size);
     const bool alone = schedule->small_next == schedule->small_count &&
@@ -200,6 +206,7 @@ static bool take_part_locked(struct schedule *schedule, struct lane *lane,
                                   .lane = (uint32_t)(lane - schedule->lanes)};
     lane->part_next++;
     lane->in_flight += bytes;
+    schedule->parts_out++;
     return true;
 }
 
@@ -265,7 +272,8 @@ enum schedule_answer schedule_next(struct schedule *schedule, struct schedule_pa
     bool parts_left = false;
     mutex_lock(&schedule->lock);
     bool found = next_of_lanes_locked(schedule, ret, &free_lane, &parts_left);
-    if (!found && free_lane != NULL && schedule->large_next < schedule->large_count) {
+    if (!found && free_lane != NULL && schedule->large_next < schedule->large_count &&
+        schedule->parts_out < schedule->parts_max) {
         found = next_companion(schedule, ret) || open_lane_locked(schedule, free_lane, ret);
         ASSERT(found);
     }
@@ -282,7 +290,9 @@ void schedule_release_part(struct schedule *schedule, uint32_t lane, uint64_t by
     mutex_lock(&schedule->lock);
     ASSERT(lane < schedule->lane_count && schedule->lanes[lane].open);
     ASSERT(schedule->lanes[lane].in_flight >= bytes);
+    ASSERT(schedule->parts_out > 0);
     schedule->lanes[lane].in_flight -= bytes;
+    schedule->parts_out--;
     mutex_unlock(&schedule->lock);
 }
 

@@ -22,6 +22,7 @@ int transfer_limits_derive(uint64_t memory, uint64_t plan_bytes, uint64_t part_s
     };
     /* Scratch takes a quarter at most; fewer workers than asked for only when memory is tight. */
     limits.workers = (unsigned)clamp(data / 4 / limits.block_size_max, 1, threads);
+    limits.parts_max = PARTS_PER_WORKER * limits.workers;
     limits.carry_size = 2 * (uint64_t)limits.block_size_max + CARRY_QUEUED_MAX;
     const uint64_t scratch = (uint64_t)limits.workers * limits.block_size_max;
     const uint64_t least = scratch + limits.carry_size + 2 * (uint64_t)limits.part_size;

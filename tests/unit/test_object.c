@@ -136,6 +136,7 @@ static struct world *world_new(size_t plain_size, size_t part_size)
                                                  .block_size_max = 1 << 10,
                                                  .carry_size = 1 << 12,
                                                  .workers = 1,
+                                                 .parts_max = 1 << 20,
                                                  .open_max = 1};
     run_init(&world->run);
     world->run.commit = (struct commit *)world;

@@ -17,7 +17,8 @@ struct world {
 
 static void world_init(struct world *world)
 {
-    *world = (struct world){.limits = {.budget = 10 * PART, .part_size = PART, .open_max = 2}};
+    *world = (struct world){
+        .limits = {.budget = 10 * PART, .part_size = PART, .parts_max = 100, .open_max = 2}};
     world->plan.files = world->files;
     world->plan.sstables = world->sstables;
 }
@@ -127,6 +128,31 @@ static void test_window(void **state)
     schedule_free(schedule);
 }
 
+/* All large objects together have parts_max parts under way; small ones do not wait for them. */
+static void test_parts_max(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.limits.parts_max = 3;
+    const uint32_t a = add_file(&world, 3 * PART);
+    const uint32_t b = add_file(&world, 2 * PART);
+    const uint32_t small = add_file(&world, 7);
+    struct schedule *schedule = schedule_new(&world.plan, world.need, &world.limits);
+    for (uint32_t i = 0; i < 3; i++) {
+        expect(schedule, a, i);
+    }
+    expect(schedule, small, 0);
+    struct schedule_part next;
+    assert_int_equal(schedule_next(schedule, &next), SCHEDULE_WAIT);
+    schedule_release_part(schedule, 0, PART);
+    expect(schedule, b, 0);
+    assert_int_equal(schedule_next(schedule, &next), SCHEDULE_WAIT);
+    schedule_release_part(schedule, 0, PART);
+    expect(schedule, b, 1);
+    schedule_free(schedule);
+}
+
 /* A third large object waits for the lane of one that ended. */
 static void test_lanes(void **state)
 {
@@ -227,8 +253,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_part_size), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_window),    cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_window),    cmocka_unit_test(test_parts_max),
+        cmocka_unit_test(test_lanes),     cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

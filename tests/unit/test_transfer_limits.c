@@ -28,6 +28,7 @@ static void test_table(void **state)
         assert_int_equal(limits.part_size, CASES[i].want_part_mib * MIB);
         assert_int_equal(limits.block_size_max, CASES[i].want_block_mib * MIB);
         assert_int_equal(limits.workers, CASES[i].want_workers);
+        assert_int_equal(limits.parts_max, 8 * limits.workers);
     }
 }
 
