@@ -244,6 +244,15 @@ def test_lying_listing(backup, server, tmp_path, lie, code):
     assert len(server.requests) < 100
 
 
+def test_one_page_of_no_keys(backup, server, tmp_path):
+    for key in list(backup.store.objects):
+        backup.store.delete(key)
+    target = tmp_path / "data"
+    check_failure(restore(server, target), 66, "backup", target, backup)
+    assert untouched(target)
+    assert len(server.requests) < 10
+
+
 # Rights, clocks, addresses
 
 def refused_by(server, target, code, words, backup, env=None, *args):
