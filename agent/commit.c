@@ -11,6 +11,7 @@
 enum {
     GROUP_MAX = 512, /* files in one group: 20,000 small ones take 40 rounds of syncs */
     GROUP_MIN = 8,
+    GATHER_MS = 20, /* at 5,000 small files a second a hundred gather */
     /* Descriptors that are not a group's: connections (512 at most), files under way, libraries. */
     DESCRIPTORS_KEPT = 768,
     /*
@@ -279,6 +280,10 @@ static bool take_group_locked(struct commit *commit)
     while (commit->waiting_count == 0 && !commit->stopping) {
         cond_wait(&commit->changed, &commit->mutex);
     }
+    /* Few at a time would cost a round of syncs for each few; nobody waits for a name meanwhile. */
+    if (commit->waiting_count < commit->group_max && !commit->stopping) {
+        (void)cond_wait_ms(&commit->changed, &commit->mutex, GATHER_MS);
+    }
     struct commit_item *const taken = commit->waiting;
     commit->waiting = commit->group;
     commit->group = taken;
@@ -344,7 +349,9 @@ void commit_file(struct commit *commit, struct file_sink *sink, const struct com
     if (!failed) {
         commit->waiting[commit->waiting_count++] =
             (struct commit_item){.sink = sink, .record = *record};
-        cond_broadcast(&commit->changed);
+        if (commit->waiting_count == 1 || commit->waiting_count == commit->group_max) {
+            cond_broadcast(&commit->changed);
+        }
     }
     mutex_unlock(&commit->mutex);
     if (failed) {

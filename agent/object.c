@@ -51,8 +51,14 @@ static void unlink_live(struct object *object)
         ASSERT(run->live == object);
         run->live = object->live_next;
     }
+    const bool empty = run->live == NULL;
     mutex_unlock(&run->lock);
-    run_changed(run);
+    if (empty) {
+        run_changed(run, RUN_END);
+    }
+    if (object->lane != SCHEDULE_NO_LANE) {
+        run_changed(run, RUN_ROOM);
+    }
 }
 
 /* The digest may arrive on another thread while this one still asks. */
@@ -111,7 +117,7 @@ void object_release_bytes(struct part *part)
     if (object->lane != SCHEDULE_NO_LANE) {
         schedule_release_part(object->run->schedule, object->lane, part->size);
     }
-    run_changed(object->run);
+    run_changed(object->run, RUN_ROOM);
 }
 
 void object_part_free(struct part *part)

@@ -9,6 +9,7 @@ void run_init(struct run *run)
     mutex_init(&run->lock);
     mutex_init(&run->result_lock);
     cond_init(&run->changed);
+    run->awaited = RUN_NEWS_COUNT;
 }
 
 void run_done(struct run *run)
@@ -22,10 +23,20 @@ void run_done(struct run *run)
     mutex_done(&run->lock);
 }
 
-static void changed_locked(struct run *run)
+static void changed_locked(struct run *run, enum run_news news)
 {
-    run->changes++;
-    cond_signal(&run->changed); /* only the dispatcher waits */
+    run->changes[news]++;
+    if (run->awaited == news) {
+        cond_signal(&run->changed); /* only the dispatcher waits */
+    }
+}
+
+static void stop_locked(struct run *run)
+{
+    run->stopping = true;
+    for (unsigned news = 0; news < RUN_NEWS_COUNT; news++) {
+        changed_locked(run, (enum run_news)news);
+    }
 }
 
 void run_fail(struct run *run, const struct err *e)
@@ -33,18 +44,16 @@ void run_fail(struct run *run, const struct err *e)
     ASSERT(e->kind != ERR_NONE);
     mutex_lock(&run->lock);
     if (!run->stopping) {
-        run->stopping = true;
         run->err = *e;
     }
-    changed_locked(run);
+    stop_locked(run);
     mutex_unlock(&run->lock);
 }
 
 void run_stop(struct run *run)
 {
     mutex_lock(&run->lock);
-    run->stopping = true;
-    changed_locked(run);
+    stop_locked(run);
     mutex_unlock(&run->lock);
 }
 
@@ -56,36 +65,40 @@ bool run_stopping(struct run *run)
     return stopping;
 }
 
-void run_changed(struct run *run)
+void run_changed(struct run *run, enum run_news news)
 {
     mutex_lock(&run->lock);
-    changed_locked(run);
+    changed_locked(run, news);
     mutex_unlock(&run->lock);
 }
 
-uint64_t run_changes(struct run *run)
+uint64_t run_changes(struct run *run, enum run_news news)
 {
     mutex_lock(&run->lock);
-    const uint64_t changes = run->changes;
+    const uint64_t changes = run->changes[news];
     mutex_unlock(&run->lock);
     return changes;
 }
 
-void run_wait(struct run *run, uint64_t *seen, uint64_t timeout_ms)
+void run_wait(struct run *run, enum run_news news, uint64_t *seen, uint64_t timeout_ms)
 {
     mutex_lock(&run->lock);
+    ASSERT(run->awaited == RUN_NEWS_COUNT);
+    run->awaited = news;
     bool timed_out = false;
-    while (run->changes == *seen && !timed_out) {
+    while (run->changes[news] == *seen && !timed_out) {
         timed_out = !cond_wait_ms(&run->changed, &run->lock, timeout_ms);
     }
-    *seen = run->changes;
+    run->awaited = RUN_NEWS_COUNT;
+    *seen = run->changes[news];
     mutex_unlock(&run->lock);
 }
 
 bool run_take_slot(struct run *run)
 {
+    const unsigned connections = run->options->config->connections;
     mutex_lock(&run->lock);
-    const bool free_slot = run->in_flight < run->options->config->connections;
+    const bool free_slot = run->in_flight < run_slot_count(connections);
     run->in_flight += free_slot ? 1 : 0;
     mutex_unlock(&run->lock);
     return free_slot;
@@ -96,7 +109,9 @@ void run_give_slot(struct run *run)
     mutex_lock(&run->lock);
     ASSERT(run->in_flight > 0);
     run->in_flight--;
-    changed_locked(run);
+    if (run->in_flight == run->options->config->connections || run->in_flight == 0) {
+        changed_locked(run, RUN_SLOTS);
+    }
     mutex_unlock(&run->lock);
 }
 

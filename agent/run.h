@@ -14,6 +14,14 @@
 #include "agent/transfer.h"
 #include "agent/transfer_limits.h"
 
+/* What the dispatcher waits for, one at a time. It is not woken for anything else. */
+enum run_news {
+    RUN_SLOTS, /* a fifth of the slots is free again, or no request is in flight */
+    RUN_ROOM,  /* memory or a lane came free */
+    RUN_END,   /* no object is under way any more */
+    RUN_NEWS_COUNT,
+};
+
 struct run {
     /* set once */
     const struct transfer_options *options;
@@ -27,8 +35,9 @@ struct run {
 
     /* under lock */
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* what the dispatcher waits for */
-    uint64_t changes;
+    pthread_cond_t changed;
+    enum run_news awaited; /* RUN_NEWS_COUNT: the dispatcher is not asleep */
+    uint64_t changes[RUN_NEWS_COUNT];
     unsigned in_flight; /* requests */
     bool stopping;
     struct err err; /* why; ERR_NONE while nothing failed, or when only the commit did */
@@ -49,13 +58,19 @@ void run_fail(struct run *run, const struct err *e);
 void run_stop(struct run *run);
 bool run_stopping(struct run *run);
 
-/* Wakes the dispatcher: memory, a connection or a window came free, or an object ended. */
-void run_changed(struct run *run);
-uint64_t run_changes(struct run *run);
-/* Dispatcher: waits at most timeout_ms for a change after *seen, and takes note of it. */
-void run_wait(struct run *run, uint64_t *seen, uint64_t timeout_ms);
+/* Wakes the dispatcher if it waits for this. Any thread. */
+void run_changed(struct run *run, enum run_news news);
+uint64_t run_changes(struct run *run, enum run_news news);
+/* Dispatcher: waits at most timeout_ms for news after *seen, or a stop, and takes note of it. */
+void run_wait(struct run *run, enum run_news news, uint64_t *seen, uint64_t timeout_ms);
 
-/* Dispatcher: one more request in flight, unless --connections are. */
+/* A quarter more requests than --connections: what waits at the source keeps the connections busy
+ * until the dispatcher has woken up, which it does for a handful of slots at once. */
+static inline unsigned run_slot_count(unsigned connections)
+{
+    return connections + (connections + 3) / 4;
+}
+/* Dispatcher: one more request in flight, unless the slots are taken. */
 bool run_take_slot(struct run *run);
 /* The request ended, and all that its end sets off has been set off. */
 void run_give_slot(struct run *run);

@@ -35,7 +35,7 @@ struct dispatcher {
     struct run *run;
     const uint8_t *need;
     struct object **lanes; /* large objects that have parts to ask for */
-    uint64_t seen;         /* changes of the run taken note of */
+    uint64_t seen;         /* news taken note of, of the kind that is waited for */
     uint64_t stats_ms;     /* when the statistics were passed on */
 };
 
@@ -55,18 +55,18 @@ static void look_around(struct dispatcher *dispatcher)
 }
 
 /* False when the run stops. */
-static bool keep_waiting(struct dispatcher *dispatcher)
+static bool keep_waiting(struct dispatcher *dispatcher, enum run_news news)
 {
-    run_wait(dispatcher->run, &dispatcher->seen, TICK_MS);
+    run_wait(dispatcher->run, news, &dispatcher->seen, TICK_MS);
     look_around(dispatcher);
     return !run_stopping(dispatcher->run);
 }
 
 static bool wait_for_slot(struct dispatcher *dispatcher)
 {
-    dispatcher->seen = run_changes(dispatcher->run);
+    dispatcher->seen = run_changes(dispatcher->run, RUN_SLOTS);
     while (!run_take_slot(dispatcher->run)) {
-        if (!keep_waiting(dispatcher)) {
+        if (!keep_waiting(dispatcher, RUN_SLOTS)) {
             return false;
         }
     }
@@ -76,9 +76,9 @@ static bool wait_for_slot(struct dispatcher *dispatcher)
 static bool wait_for_carry(struct dispatcher *dispatcher)
 {
     struct run *run = dispatcher->run;
-    dispatcher->seen = run_changes(run);
+    dispatcher->seen = run_changes(run, RUN_ROOM);
     while (!budget_reserve(run->budget, run->limits.carry_size)) {
-        if (!keep_waiting(dispatcher)) {
+        if (!keep_waiting(dispatcher, RUN_ROOM)) {
             return false;
         }
     }
@@ -88,9 +88,9 @@ static bool wait_for_carry(struct dispatcher *dispatcher)
 static bool wait_for_block(struct dispatcher *dispatcher, size_t size, struct budget_block *ret)
 {
     struct run *run = dispatcher->run;
-    dispatcher->seen = run_changes(run);
+    dispatcher->seen = run_changes(run, RUN_ROOM);
     while (!budget_take(run->budget, size, PART_OVERHEAD, ret)) {
-        if (!keep_waiting(dispatcher)) {
+        if (!keep_waiting(dispatcher, RUN_ROOM)) {
             return false;
         }
     }
@@ -152,13 +152,13 @@ static void hand_out(struct dispatcher *dispatcher)
     enum schedule_answer answer = SCHEDULE_WAIT;
     while (answer != SCHEDULE_END && !run_stopping(run)) {
         struct schedule_part next;
-        dispatcher->seen = run_changes(run);
+        dispatcher->seen = run_changes(run, RUN_ROOM);
         answer = schedule_next(run->schedule, &next);
         if (answer == SCHEDULE_PART) {
             send_next(dispatcher, &next);
             look_around(dispatcher);
         } else if (answer == SCHEDULE_WAIT) {
-            (void)keep_waiting(dispatcher); /* the loop looks itself */
+            (void)keep_waiting(dispatcher, RUN_ROOM); /* the loop looks itself */
         }
     }
 }
@@ -167,15 +167,15 @@ static void hand_out(struct dispatcher *dispatcher)
 static void wait_for_end(struct dispatcher *dispatcher)
 {
     struct run *run = dispatcher->run;
-    dispatcher->seen = run_changes(run);
-    while (!run_is_empty(run) && keep_waiting(dispatcher)) {
+    dispatcher->seen = run_changes(run, RUN_END);
+    while (!run_is_empty(run) && keep_waiting(dispatcher, RUN_END)) {
     }
     if (run_stopping(run)) {
         source_cancel(run->options->source);
     }
-    dispatcher->seen = run_changes(run);
+    dispatcher->seen = run_changes(run, RUN_SLOTS);
     while (!run_is_idle(run)) {
-        run_wait(run, &dispatcher->seen, TICK_MS);
+        run_wait(run, RUN_SLOTS, &dispatcher->seen, TICK_MS);
     }
     dispatcher->stats_ms = 0; /* the last word on retries */
     look_around(dispatcher);

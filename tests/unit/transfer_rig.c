@@ -10,6 +10,7 @@
 #include "agent/budget.h"
 #include "agent/check.h"
 #include "agent/commit.h"
+#include "agent/run.h"
 #include "agent/sstable_name.h"
 #include "codec_rig.h"
 
@@ -521,7 +522,7 @@ int rig_run(struct rig *rig, struct err *e)
     }
     cond_done(&world.changed);
     mutex_done(&world.lock);
-    assert_true(rig->in_flight_most <= rig->config.connections);
+    assert_true(rig->in_flight_most <= run_slot_count(rig->config.connections));
     assert_true(rig->budget_peak <= rig->config.memory);
     return result;
 }
