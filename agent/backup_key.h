@@ -29,9 +29,9 @@ struct backup_key {
     int64_t time_ms;      /* v1: its minute; v2: the component's mtime, or the snapshot instant;
                              from 1970 to 9999 */
     struct slice keyspace;
-    struct slice
-        table_dir;          /* "users-9fdc..." or, before Cassandra 2.1, "users"; for Cassandra 1.0,
-                               whose keys have none, the table name that the file name begins with */
+    struct slice table_dir; /* "users-9fdc..." or, before Cassandra 2.1, "users"; for Cassandra
+                               1.0, whose keys have none, the table name that the file name
+                               begins with */
     struct slice index_dir; /* ".users_email_idx"; empty: not an index SSTable */
     enum codec_claim claim;
     struct slice file;

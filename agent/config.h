@@ -2,8 +2,8 @@
  * config: one validated, constant description of what was asked for, from flags, PENATES_*
  * variables, a configuration file and Priam's properties, in that order of precedence.
  *
- * options.c holds the table of options (name, argument, which commands take it, help text); config.c
- * merges the sources and validates; nothing else reads argv or PENATES_*.
+ * options.c holds the table of options (name, argument, which commands take it, help text);
+ * config.c merges the sources and validates; nothing else reads argv or PENATES_*.
  */
 #ifndef PENATES_CONFIG_H
 #define PENATES_CONFIG_H
@@ -31,8 +31,8 @@ enum { CONFIG_TARGETS_MAX = 16 };
 
 struct config {
     enum command command;
-    const char *argument;       /* SOURCE, DIR, FILE or the command to explain; NULL: none */
-    const char *source;         /* SOURCE of list, plan, restore, verify, policy */
+    const char *argument; /* SOURCE, DIR, FILE or the command to explain; NULL: none */
+    const char *source;   /* SOURCE of list, plan, restore, verify, policy */
 
     struct selection selection;
 
@@ -44,30 +44,30 @@ struct config {
     uid_t owner;
     gid_t group;
     bool set_mode, set_dir_mode;
-    mode_t mode, dir_mode;      /* 0640 and 0750 unless told */
-    struct name_list replace;   /* --replace KS.TABLE */
-    const char *plan_in;        /* restore --plan FILE */
-    const char *plan_id;        /* the id of that plan; NULL: none was given */
-    const char *plan_out;       /* plan --out FILE */
-    const char *decode_out;     /* decode -o; NULL or "-": stdout */
-    bool decode_raw;            /* decode --raw: no magic means one raw Snappy block */
-    double sample;              /* verify --sample: share of files in (0, 1] */
-    uint64_t seed;              /* verify --seed */
+    mode_t mode, dir_mode;    /* 0640 and 0750 unless told */
+    struct name_list replace; /* --replace KS.TABLE */
+    const char *plan_in;      /* restore --plan FILE */
+    const char *plan_id;      /* the id of that plan; NULL: none was given */
+    const char *plan_out;     /* plan --out FILE */
+    const char *decode_out;   /* decode -o; NULL or "-": stdout */
+    bool decode_raw;          /* decode --raw: no magic means one raw Snappy block */
+    double sample;            /* verify --sample: share of files in (0, 1] */
+    uint64_t seed;            /* verify --seed */
 
     /* Limits */
-    uint64_t memory;            /* bytes for data in flight; default from RAM and cgroup */
-    unsigned threads;           /* decoding workers */
+    uint64_t memory;  /* bytes for data in flight; default from RAM and cgroup */
+    unsigned threads; /* decoding workers */
     unsigned net_threads;
     unsigned connections;
-    uint64_t bandwidth;         /* bytes per second, 0: none */
+    uint64_t bandwidth; /* bytes per second, 0: none */
     uint64_t part_size;
     uint64_t retry_for_ms;
 
     /* Looks */
     enum progress_mode progress;
     bool json;
-    const char *report;         /* --report FILE */
-    const char *metrics;        /* --metrics FILE */
+    const char *report;  /* --report FILE */
+    const char *metrics; /* --metrics FILE */
     enum log_level log_level;
 
     /* AWS */
@@ -75,7 +75,7 @@ struct config {
     const char *request_payer, *expected_bucket_owner, *ca_file;
     bool path_style, dualstack, fips, no_sign;
 
-    struct config_memory *own;  /* what the strings above live in */
+    struct config_memory *own; /* what the strings above live in */
 };
 
 /*

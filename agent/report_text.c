@@ -97,6 +97,7 @@ void report_log(const struct report *report)
         }
     }
     if (report->outcome == REPORT_VERIFIED && report->config->sample < 1) {
+        ASSERT(report->plan != NULL);
         log_info("sample: %" PRIu64 " of %" PRIu32 " files; --seed %" PRIu64 " picks it again",
                  counts.wanted.files, report->plan->file_count, report->config->seed);
     }

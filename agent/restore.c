@@ -89,6 +89,7 @@ static int make_plan(struct restore *restore, struct err *e)
         return -1;
     }
     const struct plan *plan = restore->plan;
+    ASSERT(plan != NULL);
     const char *wanted = restore->config.plan_id;
     if (wanted != NULL && strcmp(wanted, plan->id) != 0) {
         err_set(e, ERR_REFUSED, "%s: the source no longer matches this plan (%.12s, now %.12s)",
@@ -175,6 +176,7 @@ int restore_run(const struct config *config, struct err *e)
     if (source_open(&restore.config, &restore.source, e) != 0) {
         return -1;
     }
+    ASSERT(restore.source != NULL);
     restore.report = report_new(&restore.config, restore.source->name);
     const int result = restore_all(&restore, e);
     if (result != 0 && restore.begun) {

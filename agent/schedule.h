@@ -7,9 +7,9 @@
  *                                         largest Data.db first, within one the digest first
  *
  * The window keeps one object from taking all memory: half the budget, or all of it once nothing
- * else is left to ask for. All large objects together have parts_max parts under way, so that a fast
- * network does not run ahead of the decoders into memory that is not in any cache. schedule_next() belongs to the dispatcher; the other calls may come from
- * any thread.
+ * else is left to ask for. All large objects together have parts_max parts under way, so that a
+ * fast network does not run ahead of the decoders into memory that is not in any cache.
+ * schedule_next() belongs to the dispatcher; the other calls may come from any thread.
  */
 #ifndef PENATES_SCHEDULE_H
 #define PENATES_SCHEDULE_H

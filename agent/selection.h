@@ -20,19 +20,19 @@ struct selection {
     struct name_list tokens;   /* --token; empty: the only one */
     bool all_tokens;           /* --token all */
 
-    bool at_latest;            /* --at latest, the default */
-    int64_t at_ms;             /* --at TIME, inclusive */
-    bool has_range;            /* --range: Priam's own bounds (priam spec 4.2, 4.4, 2.6) */
+    bool at_latest; /* --at latest, the default */
+    int64_t at_ms;  /* --at TIME, inclusive */
+    bool has_range; /* --range: Priam's own bounds (priam spec 4.2, 4.4, 2.6) */
     int64_t range_start_ms, range_end_ms;
-    bool range_default;        /* --range default: the bounds are those of the moment */
+    bool range_default; /* --range default: the bounds are those of the moment */
 
     bool snapshot_only;
     enum dialect_choice format;
     struct name_list include, exclude;
-    bool skip_system_auth;     /* --system-auth keep */
+    bool skip_system_auth; /* --system-auth keep */
     bool allow_incomplete;
-    int64_t v1_offset_ms;      /* --v1-utc-offset: old Priam wrote v1 times in local time; added to a
-                                  key's time to get UTC (priam spec 1.2) */
+    int64_t v1_offset_ms; /* --v1-utc-offset: old Priam wrote v1 times in local time; added to
+                             a key's time to get UTC (priam spec 1.2) */
 };
 
 /* False: the table is left out; *ret_why says why, a literal. `table` is without its id. */

@@ -16,12 +16,12 @@ enum component_kind {
 };
 
 struct sstable_name {
-    struct slice prefix;      /* up to the last '-': what the components of one SSTable share */
-    struct slice version;     /* "mc", "nb", "da" */
-    struct slice generation;  /* decimal, or a UUID-based identifier (4.1 and later) */
-    struct slice component;   /* "Data.db" */
+    struct slice prefix;     /* up to the last '-': what the components of one SSTable share */
+    struct slice version;    /* "mc", "nb", "da" */
+    struct slice generation; /* decimal, or a UUID-based identifier (4.1 and later) */
+    struct slice component;  /* "Data.db" */
     enum component_kind kind;
-    bool numbered;            /* the generation is decimal: it can be renumbered */
+    bool numbered; /* the generation is decimal: it can be renumbered */
 };
 
 /* False for side files such as manifest.json and schema.cql. */

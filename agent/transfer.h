@@ -1,7 +1,7 @@
 /*
  * transfer: all files of a plan, from the source to their places. The way of the data:
  *
- *     schedule ─▶ budget ─▶ source get ─▶ object: cut in order ─▶ queue ─▶ worker: decode, sum, write
+ *     schedule ─▶ budget ─▶ source get ─▶ object: cut in order ─▶ queue ─▶ worker: decode, write
  *        ▲                                                                    │ last chunk
  *        └── memory returns when the last chunk of a part is written ◀────────┤
  *                                                     commit: fsync, rename, journal (group commit)
@@ -30,10 +30,10 @@ enum check {
 /* The outcome of one file, reported from the caller's thread (skipped ones), a worker or the commit
  * thread, one call at a time. */
 struct transfer_result {
-    uint32_t file;       /* index into plan->files */
-    unsigned checks;     /* enum check bits */
+    uint32_t file;   /* index into plan->files */
+    unsigned checks; /* enum check bits */
     uint64_t plain_size;
-    bool skipped;        /* finished by an earlier run */
+    bool skipped; /* finished by an earlier run */
 };
 typedef void transfer_result_fn(void *ctx, const struct transfer_result *result);
 
@@ -41,8 +41,8 @@ struct transfer_options {
     const struct config *config;
     const struct plan *plan;
     struct source *source;
-    struct target *target;        /* NULL: verify only, nothing is written */
-    const uint8_t *take;          /* one flag a file: 0 leaves it out (sample); NULL: all */
+    struct target *target; /* NULL: verify only, nothing is written */
+    const uint8_t *take;   /* one flag a file: 0 leaves it out (sample); NULL: all */
     struct progress *progress;
     transfer_result_fn *on_result;
     void *ctx;

@@ -25,7 +25,7 @@ static char *read_unicode(char *at, char *ret)
         return NULL;
     }
     const bool is_ascii = bytes[0] == 0 && bytes[1] > 0 && bytes[1] < 0x80;
-    *ret = is_ascii ? (char)bytes[1] : '\x7f';
+    *ret = (char)(is_ascii ? bytes[1] : 0x7f);
     return at + 4;
 }
 

@@ -90,8 +90,9 @@ struct s3_get {
 
     /* The answer, set before done(). */
     struct err err;              /* kind ERR_NONE: all bytes are there. 412: ERR_CHANGED. 404:
-                                    ERR_NOT_FOUND. A body shorter or longer than promised, or another
-                                    Content-Range than asked for, is retried, then ERR_CORRUPT */
+                                    ERR_NOT_FOUND. A body shorter or longer than promised, or
+                                    another Content-Range than asked for, is retried, then
+                                    ERR_CORRUPT */
     struct s3_checksum checksum; /* of the whole object, or of the part for ?partNumber; a GET
                               with a Range tells none: S3 sends the part's then, or nothing */
     bool has_local_size;

@@ -62,7 +62,10 @@ static size_t decode_one(const char *text, size_t size, bool plus_is_space, char
         *ret = (char)byte;
         return byte == 0 ? 0 : 3;
     }
-    *ret = plus_is_space && *text == '+' ? ' ' : *text;
+    *ret = *text;
+    if (plus_is_space && *text == '+') {
+        *ret = ' ';
+    }
     return *text == '\0' ? 0 : 1;
 }
 

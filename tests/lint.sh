@@ -2,6 +2,7 @@
 # Style is a program: each check prints what is wrong and where, and fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+export LC_ALL=C.UTF-8 # columns are counted in characters
 failed=0
 mapfile -t sources < <(git ls-files '*.c' '*.h')
 mapfile -t ours < <(git ls-files 'agent/*.[ch]' 'codec/*.[ch]' 's3/*.[ch]')

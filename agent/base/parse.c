@@ -66,7 +66,7 @@ bool parse_hex(const char *text, size_t size, uint8_t *ret_bytes, size_t bytes)
         }
     }
     for (size_t i = 0; i < bytes; i++) {
-        ret_bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        ret_bytes[i] = (uint8_t)(hex_value(text[2 * i]) * 16 + hex_value(text[2 * i + 1]));
     }
     return true;
 }

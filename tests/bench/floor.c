@@ -1,7 +1,7 @@
 /*
  * floor: the least that a restore can cost. Gets objects, decodes the snappy-java stream as it
- * arrives, writes the plain bytes; no listing, no check, no resume, no temporary name, no sync. What
- * Penates does besides is what it costs above this.
+ * arrives, writes the plain bytes; no listing, no check, no resume, no temporary name, no sync.
+ * What Penates does besides is what it costs above this.
  *
  *     floor get CONNECTIONS URL-PREFIX LIST OUT    LIST: lines "key<TAB>file name"
  *     floor decode CONNECTIONS FOLDER LIST OUT     the same from files: the second step of a peer
@@ -142,8 +142,7 @@ static void *get_all(void *unused)
     char name[2048];
     char url[4096];
     CURL *curl = curl_easy_init();
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+    struct curl_slist *headers = curl_slist_append(NULL, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, "aws:amz:us-east-1:s3");
     curl_easy_setopt(curl, CURLOPT_USERNAME, getenv("ACCESS_KEY"));
