@@ -10,16 +10,18 @@
 #include "s3/creds_provider.h"
 
 /*
- * One caller fetches with the lock released; meanwhile the others take what there is, or wait when
- * that is nothing or about to end. A fetch that failed is not repeated before RETRY_MS, unless
- * there is nothing at all or the store has refused what there is.
+ * One fetches at a time, with the lock released: a thread of its own while what there is will do,
+ * because the callers are net threads, whose transfers would all stand still; else the first
+ * caller, and the others wait. A fetch that failed is not repeated before RETRY_MS, unless there is
+ * nothing at all or the store has refused what there is.
  */
 
 enum {
-    /* The AWS SDKs' figures: from 15 min before the end one caller asks, from 10 min all wait for
-       it. An instance gets new credentials at least 5 min before the old ones end. */
+    /* The AWS SDKs ask from 15 min before the end on. An instance gets new credentials at least
+       5 min before the old ones end. */
     RENEW_EARLY_MS = 15 * 60 * 1000,
-    RENEW_NOW_MS = 10 * 60 * 1000,
+    /* Too near the end to send a request with: the clocks may differ by so much. */
+    RENEW_NOW_MS = 60 * 1000,
     RETRY_MS = 60 * 1000,
 };
 
@@ -39,6 +41,8 @@ struct creds {
     int64_t retry_at_ms; /* no renewal before */
     uint64_t fetches;    /* ended ones */
     struct err failure;  /* of the last one; kind ERR_NONE: it worked */
+    bool has_renewer;    /* `renewer` is to be joined */
+    pthread_t renewer;
 
     /* the fetcher's alone, while is_fetching */
     struct creds_value fresh;
@@ -89,6 +93,7 @@ void creds_free(struct creds *creds)
     if (creds == NULL) {
         return;
     }
+    creds_wait(creds);
     ASSERT(!creds->is_fetching);
     cond_done(&creds->fetch_ended);
     mutex_done(&creds->lock);
@@ -171,12 +176,17 @@ static void take_fresh_locked(struct creds *creds)
     creds->value = creds->fresh;
 }
 
-/* Gives the lock away while it asks. */
-static void fetch_locked(struct creds *creds)
+static void begin_fetch_locked(struct creds *creds)
 {
     ASSERT(!creds->is_fetching);
     creds->is_fetching = true;
     creds->must_fetch = false;
+}
+
+/* Gives the lock away while it asks. */
+static void fetch_locked(struct creds *creds)
+{
+    ASSERT(creds->is_fetching);
     mutex_unlock(&creds->lock);
     struct err failure = ERR_INIT;
     const int rc = ask_providers(creds, &creds->fresh, &failure);
@@ -193,6 +203,38 @@ static void fetch_locked(struct creds *creds)
     creds->fetches++;
     creds->is_fetching = false;
     cond_broadcast(&creds->fetch_ended);
+}
+
+static void *renew(void *arg)
+{
+    struct creds *creds = arg;
+    mutex_lock(&creds->lock);
+    fetch_locked(creds);
+    mutex_unlock(&creds->lock);
+    return NULL;
+}
+
+static void start_renewer_locked(struct creds *creds)
+{
+    if (creds->has_renewer) {
+        thread_join(creds->renewer); /* it has fetched, so it has no more need of the lock */
+    }
+    begin_fetch_locked(creds);
+    creds->renewer = thread_start(renew, creds, "penates-creds");
+    creds->has_renewer = true;
+}
+
+void creds_wait(struct creds *creds)
+{
+    mutex_lock(&creds->lock);
+    while (creds->is_fetching) {
+        cond_wait(&creds->fetch_ended, &creds->lock);
+    }
+    if (creds->has_renewer) {
+        creds->has_renewer = false;
+        thread_join(creds->renewer); /* as above */
+    }
+    mutex_unlock(&creds->lock);
 }
 
 enum need { NEED_NOTHING, NEED_EARLY, NEED_NOW };
@@ -218,7 +260,10 @@ int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
     ASSERT(creds != NULL && ret != NULL);
     mutex_lock(&creds->lock);
     const enum need need = need_locked(creds);
-    if (need != NEED_NOTHING && !creds->is_fetching) {
+    if (need == NEED_EARLY && !creds->is_fetching) {
+        start_renewer_locked(creds);
+    } else if (need == NEED_NOW && !creds->is_fetching) {
+        begin_fetch_locked(creds);
         fetch_locked(creds);
     } else if (need == NEED_NOW) {
         /* Whatever the fetch under way brings is for all who wait: no queue of fetches. */

@@ -1,7 +1,7 @@
 /*
  * creds: who we are to AWS. A chain of providers in the order of the AWS CLI: an explicit profile,
  * the environment, the shared files, IMDSv2. The answer is cached and renewed ahead of its expiry
- * by one caller while others go on with the old one; a failed renewal keeps what there is. Any
+ * by a thread of its own, so that nobody waits for it; a failed renewal keeps what there is. Any
  * thread. Secrets are never logged, and are overwritten before their memory is freed.
  */
 #ifndef PENATES_S3_CREDS_H
@@ -36,11 +36,13 @@ struct creds;
 
 /* Touches no file and no network; starts libcurl, so call it before there are threads. */
 struct creds *creds_new(const struct creds_options *options);
-void creds_free(struct creds *creds); /* NULL is fine */
+/* Waits for a renewal under way, as bounded as creds_get. NULL is fine. */
+void creds_free(struct creds *creds);
 
 /*
- * The credentials to sign with now. May block on IMDS (bounded: 1 s to connect, 5 tries). ERR_AUTH
- * names every provider that was asked and what it said. *ret must be wiped by the caller.
+ * The credentials to sign with now. Blocks on IMDS (bounded: 1 s to connect, 5 tries) while there
+ * are none that the store could take. ERR_AUTH names every provider that was asked and what it
+ * said. *ret must be wiped by the caller.
  */
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;
 

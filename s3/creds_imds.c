@@ -136,6 +136,11 @@ static size_t send_nothing(char *data, size_t size, size_t count, void *ctx)
     return 0;
 }
 
+static long request_ms(const struct creds_system *system)
+{
+    return system->imds_ms > 0 ? system->imds_ms : REQUEST_MS;
+}
+
 static void set_options(struct visit *visit, bool is_put, const char *url,
                         struct curl_slist *headers)
 {
@@ -148,7 +153,7 @@ static void set_options(struct visit *visit, bool is_put, const char *url,
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)REQUEST_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request_ms(visit->system));
     /* One connection each, so that the connect time tells whether anybody was there. */
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
@@ -173,9 +178,9 @@ static int word_failure(struct visit *visit, CURLcode code, struct err *e)
     const bool has_connected = connect_us > 0;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         (void)err_set(e, has_connected ? ERR_RETRY : ERR_NOT_FOUND,
-                      "instance metadata: no %s %s within %d s",
+                      "instance metadata: no %s %s within %ld ms",
                       has_connected ? "answer from" : "connection to", endpoint,
-                      (has_connected ? REQUEST_MS : CONNECT_MS) / 1000);
+                      has_connected ? request_ms(visit->system) : CONNECT_MS);
         e->sys = ETIMEDOUT;
         return -1;
     }

@@ -18,10 +18,14 @@ struct creds_system {
     int64_t (*now_ms)(void *ctx);
     void (*sleep_ms)(void *ctx, uint64_t ms);
     void *ctx;
+    long imds_ms; /* for one answer of the metadata service; 0: as long as it may take on EC2 */
 };
 
 /* As creds_new, in another world; *system is copied, its ctx borrowed. */
 struct creds *creds_new_in(const struct creds_options *options, const struct creds_system *system);
+
+/* Until no fetch is under way. */
+void creds_wait(struct creds *creds);
 
 /* An environment variable, NULL when not set or empty. Borrowed. */
 const char *creds_env(const struct creds_system *system, const char *name);

@@ -11,6 +11,8 @@ struct world_variable {
     const char *name, *value;
 };
 
+enum { WORLD_IMDS_MS = 300 }; /* a test of silence need not last as long as silence on EC2 */
+
 struct world {
     const struct world_variable *variables; /* ends with a NULL name; NULL: none */
     int64_t now_ms;
@@ -41,7 +43,12 @@ static inline void world_sleep_ms(void *ctx, uint64_t ms)
 static inline struct creds_system world_system(struct world *world)
 {
     return (struct creds_system){
-        .get_env = world_get_env, .now_ms = world_now_ms, .sleep_ms = world_sleep_ms, .ctx = world};
+        .get_env = world_get_env,
+        .now_ms = world_now_ms,
+        .sleep_ms = world_sleep_ms,
+        .ctx = world,
+        .imds_ms = WORLD_IMDS_MS,
+    };
 }
 
 #endif

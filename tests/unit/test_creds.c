@@ -242,14 +242,25 @@ static void source_done(struct source *source)
     mutex_done(&source->lock);
 }
 
-/* At that many minutes: the id that comes, after so many questions in all. */
+static void set_now(struct source *source, int64_t minutes_ms)
+{
+    mutex_lock(&source->lock);
+    source->now_ms = start_ms + minutes_ms;
+    mutex_unlock(&source->lock);
+}
+
+/* At that many minutes: the id that comes once a renewal has ended, after so many questions in all.
+ */
 static void expect_at(struct creds *creds, struct source *source, int minutes, const char *id,
                       unsigned asked)
 {
-    source->now_ms = start_ms + (int64_t)minutes * MINUTE;
+    set_now(source, (int64_t)minutes * MINUTE);
     struct creds_value value;
     struct err e = ERR_INIT;
-    assert_int_equal(creds_get(creds, &value, &e), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(creds_get(creds, &value, &e), 0);
+        creds_wait(creds);
+    }
     assert_string_equal(value.id, id);
     assert_int_equal(source->asked, asked);
 }
@@ -410,7 +421,7 @@ static void test_one_asks_for_all(void **state)
         assert_string_equal(callers[i].value.id, "A");
     }
     source.id = "B";
-    source.now_ms = start_ms + 51 * (int64_t)MINUTE; /* less than 10 min left: all wait */
+    set_now(&source, 59 * (int64_t)MINUTE + 1); /* less than a minute left: all wait */
     run_callers(creds, &source, 3, callers);
     for (size_t i = 0; i < CALLERS; i++) {
         assert_string_equal(callers[i].value.id, "B");
@@ -419,6 +430,7 @@ static void test_one_asks_for_all(void **state)
     source_done(&source);
 }
 
+/* Its caller is a net thread: all its transfers would wait for an answer that may never come. */
 static void test_early_renewal_holds_nobody_up(void **state)
 {
     (void)state;
@@ -427,20 +439,36 @@ static void test_early_renewal_holds_nobody_up(void **state)
     struct creds *creds = creds_of(&source);
     expect_at(creds, &source, 0, "A", 1);
     source.id = "B";
-    source.now_ms = start_ms + 46 * (int64_t)MINUTE;
+    set_now(&source, 58 * (int64_t)MINUTE);
     hold(&source, true);
-    static struct caller caller;
-    caller = (struct caller){.creds = creds, .source = &source};
-    const pthread_t thread = thread_start(call, &caller, "caller");
-    wait_until_asked(&source, 2);
     struct creds_value value;
     struct err e = ERR_INIT;
-    assert_int_equal(creds_get(creds, &value, &e), 0); /* while the other is held up */
-    assert_string_equal(value.id, "A");
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(creds_get(creds, &value, &e), 0);
+        assert_string_equal(value.id, "A");
+    }
+    wait_until_asked(&source, 2);
     hold(&source, false);
-    thread_join(thread);
-    assert_string_equal(caller.value.id, "B");
+    creds_wait(creds);
+    expect_at(creds, &source, 58, "B", 2);
     creds_free(creds);
+    source_done(&source);
+}
+
+/* A renewal under way when all is over: nothing is freed below it. */
+static void test_freed_during_a_renewal(void **state)
+{
+    (void)state;
+    struct source source;
+    source_init(&source, "A", AT_9);
+    struct creds *creds = creds_of(&source);
+    expect_at(creds, &source, 0, "A", 1);
+    set_now(&source, 46 * (int64_t)MINUTE);
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_get(creds, &value, &e), 0);
+    creds_free(creds);
+    assert_int_equal(source.asked, 2);
     source_done(&source);
 }
 
@@ -452,17 +480,15 @@ static void test_rejection_during_a_fetch(void **state)
     source_init(&source, "A", AT_9);
     struct creds *creds = creds_of(&source);
     expect_at(creds, &source, 0, "A", 1);
-    source.now_ms = start_ms + 46 * (int64_t)MINUTE;
+    set_now(&source, 46 * (int64_t)MINUTE);
     hold(&source, true);
-    static struct caller caller;
-    caller = (struct caller){.creds = creds, .source = &source};
-    const pthread_t thread = thread_start(call, &caller, "caller");
+    struct creds_value a;
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_get(creds, &a, &e), 0);
     wait_until_asked(&source, 2);
-    const struct creds_value a = {.id = "A"};
     creds_reject(creds, &a);
     hold(&source, false);
-    thread_join(thread);
-    assert_string_equal(caller.value.id, "A");
+    creds_wait(creds);
     source.id = "B";
     expect_at(creds, &source, 46, "B", 3);
     creds_free(creds);
@@ -481,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_rejection),
         cmocka_unit_test(test_one_asks_for_all),
         cmocka_unit_test(test_early_renewal_holds_nobody_up),
+        cmocka_unit_test(test_freed_during_a_renewal),
         cmocka_unit_test(test_rejection_during_a_fetch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
