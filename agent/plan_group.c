@@ -123,7 +123,7 @@ static int take_named(struct plan_work *work, struct plan_set *set, uint32_t at,
  * writes a new one. */
 static void settle_named(struct plan_work *work, struct plan_set *set, unsigned lost, bool any_lost)
 {
-    const char *gap = plan_parts_lacks(work, set);
+    const char *gap = plan_parts_lacks(work, set, set->parts | lost);
     if (gap != NULL && (lost & PLAN_PARTS_ESSENTIAL) == 0) {
         autobuf struct buf text = BUF_INIT(2048);
         (void)describe(work, set, &text);
@@ -311,7 +311,7 @@ static int settle_incrementals(struct plan_work *work, const struct family *fami
             set->dropped = true;
             continue;
         }
-        const char *gap = plan_parts_lacks(work, set);
+        const char *gap = plan_parts_lacks(work, set, set->parts);
         if (gap != NULL) {
             warn_incomplete(work, set->dir, set->sample, set->count, plan_group_bytes(work, set),
                             gap);
@@ -395,5 +395,6 @@ int plan_group(struct plan_work *work, struct err *e)
             return -1;
         }
     }
+    plan_parts_warn_toc(work);
     return 0;
 }

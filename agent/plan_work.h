@@ -116,8 +116,12 @@ uint64_t plan_group_bytes(const struct plan_work *work, const struct plan_set *s
 /* plan_parts.c: what components mean. PART_* of one, 0 for the others. */
 unsigned plan_parts_of(const struct candidate *c);
 bool plan_parts_is_rewritable(const struct candidate *c);
-/* The first component that an SSTable of its version must have and the set lacks; NULL: none. */
-const char *plan_parts_lacks(const struct plan_work *work, const struct plan_set *set);
+/* The first component that an SSTable of the set's version must have and `parts` lack; NULL: none.
+ */
+const char *plan_parts_lacks(const struct plan_work *work, const struct plan_set *set,
+                             unsigned parts);
+/* One warning for each directory that has incremental SSTables without TOC.txt. */
+void plan_parts_warn_toc(struct plan_work *work);
 
 /* plan_collide.c. Sets of one name are work->sets[first] to work->sets[at]. True: an earlier one
  * that is taken holds the same SSTable. */

@@ -195,7 +195,7 @@ static void test_index_lags(void **state)
     indexed_v2(world, true);
     world_put_v2(world, T0 + MINUTES(30), "ks/t-1/nb-2-big", "rows", "");
     assert_index_info_dropped(world, "came without its index's");
-    world_put_v2(world, T0 + MINUTES(30), "ks/t-1/.t_idx/nb-2-big", "index", "TOC.txt");
+    world_put_v2(world, T0 + MINUTES(30), "ks/t-1/.t_idx/nb-2-big", "index", "Index.db");
     assert_index_info_dropped(world, "is not whole");
     /* Of another table's nothing follows. */
     world_put_v2(world, T0 + MINUTES(30), "ks/t-1/.t_idx/nb-2-big", "index", "");

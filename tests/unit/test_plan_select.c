@@ -244,6 +244,35 @@ static void test_not_even_named(void **state)
                       "index");
     (void)world_snapshot_v1(world, T0);
     assert_no_plan(world, ERR_NO_BACKUP, "ks.t ks-t-ka-1-Data.db");
+    assert_int_equal(world->plan->missing_total, 1);
+}
+
+/* Not only what every SSTable has: without CompressionInfo.db Cassandra would read nonsense. */
+static void test_compression_not_named(void **state)
+{
+    struct world *world = (struct world *)*state;
+    static const char *const COMPONENTS[] = {"Data.db", "Index.db", "Statistics.db"};
+    for (size_t i = 0; i < ARRAY_SIZE(COMPONENTS); i++) {
+        autofree char *path = xasprintf("ks/t-1/ks-t-ka-1-%s", COMPONENTS[i]);
+        memory_source_put(world->source, world_key_v1(world, T0, "SNAP", path), "x");
+        world_name(world, world_key_v1(world, T0, "SNAP", path));
+    }
+    autofree char *key = xstrdup(world_snapshot_v1(world, T0));
+    assert_no_plan(world, ERR_NO_BACKUP, "ks.t ks-t-ka-1-CompressionInfo.db or CRC.db");
+    world->config.selection.allow_incomplete = true;
+    assert_plan(world);
+    assert_targets(world, "");
+    /* Named and lost is another matter: CRC.db is none that Cassandra needs. */
+    memory_source_remove(world->source, key);
+    for (size_t i = 0; i < ARRAY_SIZE(COMPONENTS); i++) {
+        autofree char *path = xasprintf("ks/t-1/ks-t-ka-1-%s", COMPONENTS[i]);
+        world_name(world, world_key_v1(world, T0, "SNAP", path));
+    }
+    world_name(world, world_key_v1(world, T0, "SNAP", "ks/t-1/ks-t-ka-1-CRC.db"));
+    (void)world_snapshot_v1(world, T0);
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/ks-t-ka-1\n");
+    assert_int_equal(world->plan->missing_total, 1);
 }
 
 static void test_sibling(void **state)
@@ -342,6 +371,7 @@ int main(void)
         TEST(test_incomplete),
         TEST(test_unessential_lost),
         TEST(test_not_even_named),
+        TEST(test_compression_not_named),
         TEST(test_sibling),
         TEST(test_bad_manifests),
         TEST(test_manifest_of_nothing),
