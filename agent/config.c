@@ -27,6 +27,7 @@ void config_free(struct config *config)
     free((void *)config->selection.include.names);
     free((void *)config->selection.exclude.names);
     free((void *)config->replace.names);
+    free(config->selection.pins);
     for (size_t i = 0; i < config->own->text_count; i++) {
         free(config->own->texts[i]);
     }
@@ -112,7 +113,7 @@ static int read_plan(struct config *config, struct option_bag *bag, struct err *
         }
         option_bag_drop(bag, id);
     }
-    return plan_json_load(bag, plan->text, &config->plan_id, e);
+    return plan_json_load(bag, plan->text, config, e);
 }
 
 static int take_values(struct config *config, const struct option_bag *bag, struct err *e)

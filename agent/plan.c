@@ -74,7 +74,7 @@ static int open_node(struct plan_work *work, const struct plan_choice *choice, s
     work->index_filtered = false;
     work->index_incomplete = false;
     int64_t from_ms, to_ms;
-    plan_select_bounds(selection, node->v2, &from_ms, &to_ms);
+    plan_select_bounds(selection, node, &from_ms, &to_ms);
     /* Keys have whole seconds, also of what was flushed for the snapshot, so its second counts. */
     work->from_ms = key.time_ms - key.time_ms % 1000;
     work->to_ms = work->incrementals ? to_ms - work->v1_offset_ms : work->snapshot_ms;
@@ -87,7 +87,7 @@ static void close_node(struct plan_work *work)
 {
     struct plan_node *node = work->node;
     const struct selection *selection = &work->config->selection;
-    if (selection->at_latest && !selection->has_range) {
+    if (node->until_ms == PLAN_LAST_MS) {
         node->until_ms = node->newest_ms; /* what comes later is not for a rerun */
     }
     if (work->choice->both_dialects) {

@@ -17,9 +17,10 @@ void plan_json_notes(struct json *json, const struct plan *plan);
 
 /*
  * plan_load.c: reads a saved plan: its selection into the bag, as if each had been an option; its
- * source too, and its id, which lives in the bag's arena. ERR_CONFIG: not a plan, or a cut one.
+ * source too; its id and the instant of each of its nodes into the config. Strings live in the
+ * bag's arena. ERR_CONFIG: not a plan, or a cut one.
  */
-int plan_json_load(struct option_bag *bag, const char *path, const char **ret_id,
+int plan_json_load(struct option_bag *bag, const char *path, struct config *config,
                    struct err *e) MUST_CHECK;
 
 #endif

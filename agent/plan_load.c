@@ -6,6 +6,8 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "agent/base/parse.h"
+
 enum {
     DEPTH_MAX = 8, /* a plan nests three deep */
     BLOCK_SIZE = 64 * 1024,
@@ -18,8 +20,12 @@ struct plan_load {
     unsigned depth;
     bool in_selection;     /* depth 2 and below "selection" */
     enum option_id option; /* whose value comes next, OPTION_COUNT: none of the selection's */
+    bool in_nodes;         /* depth 2 and below "nodes" */
     const char **wanted;   /* which of the fields below comes next, NULL: none */
     const char *format, *id, *source;
+    const char *token, *until; /* of the node at hand */
+    struct token_pin *pins;    /* of the nodes so far */
+    size_t pin_count;
     bool bad; /* a name or a value that a plan has not */
 };
 
@@ -36,6 +42,7 @@ static int on_key(void *ctx, const unsigned char *text, size_t size)
     load->wanted = NULL;
     if (load->depth == 1) {
         load->in_selection = key_is(key, "selection");
+        load->in_nodes = key_is(key, "nodes");
         load->wanted = key_is(key, "id")       ? &load->id
                        : key_is(key, "format") ? &load->format
                        : key_is(key, "source") ? &load->source
@@ -43,6 +50,10 @@ static int on_key(void *ctx, const unsigned char *text, size_t size)
     } else if (load->depth == 2 && load->in_selection) {
         load->option = options_find((const char *)text, size);
         load->bad = load->option == OPTION_COUNT || !options_is_planned(load->option);
+    } else if (load->depth == 3 && load->in_nodes) {
+        load->wanted = key_is(key, "token")   ? &load->token
+                       : key_is(key, "until") ? &load->until
+                                              : NULL;
     }
     return !load->bad;
 }
@@ -85,12 +96,29 @@ static int on_open(void *ctx)
     return load->depth <= DEPTH_MAX;
 }
 
+static int add_pin(struct plan_load *load)
+{
+    struct token_pin pin = {.token = load->token};
+    if (load->token == NULL || load->until == NULL || !parse_time_ms(load->until, &pin.until_ms)) {
+        load->bad = true;
+        return 0;
+    }
+    load->pins = (struct token_pin *)xrealloc(load->pins, load->pin_count + 1, sizeof(*load->pins));
+    load->pins[load->pin_count++] = pin;
+    load->token = load->until = NULL;
+    return 1;
+}
+
 static int on_close(void *ctx)
 {
     struct plan_load *load = (struct plan_load *)ctx;
     ASSERT(load->depth > 0);
     load->depth--;
+    if (load->in_nodes && load->depth == 2) {
+        return add_pin(load);
+    }
     load->in_selection = load->in_selection && load->depth > 1;
+    load->in_nodes = load->in_nodes && load->depth > 1;
     return 1;
 }
 
@@ -137,22 +165,30 @@ static int parse_file(yajl_handle parser, const char *path, bool *ret_valid, str
     return 0;
 }
 
-int plan_json_load(struct option_bag *bag, const char *path, const char **ret_id, struct err *e)
+static int check_whole(const struct plan_load *load, bool valid, struct err *e)
+{
+    valid = valid && load->format != NULL && strcmp(load->format, "penates-plan") == 0;
+    if (!valid || load->id == NULL || load->source == NULL) {
+        err_set(e, ERR_CONFIG, "%s: is not a whole plan", load->path);
+        return err_hint(e, "make it with 'penates plan SOURCE --out FILE'");
+    }
+    return 0;
+}
+
+int plan_json_load(struct option_bag *bag, const char *path, struct config *config, struct err *e)
 {
     struct plan_load load = {.bag = bag, .path = path, .option = OPTION_COUNT};
     yajl_handle parser __attribute__((cleanup(parser_cleanup))) =
         yajl_alloc(&CALLBACKS, NULL, &load);
     ASSERT(parser != NULL);
     bool valid = false;
-    if (parse_file(parser, path, &valid, e) != 0) {
+    if (parse_file(parser, path, &valid, e) != 0 || check_whole(&load, valid, e) != 0) {
+        free(load.pins);
         return -1;
     }
-    valid = valid && load.format != NULL && strcmp(load.format, "penates-plan") == 0;
-    if (!valid || load.id == NULL || load.source == NULL) {
-        err_set(e, ERR_CONFIG, "%s: is not a whole plan", path);
-        return err_hint(e, "make it with 'penates plan SOURCE --out FILE'");
-    }
     bag->source = load.source;
-    *ret_id = load.id;
+    config->plan_id = load.id;
+    config->selection.pins = load.pins;
+    config->selection.pin_count = load.pin_count;
     return 0;
 }

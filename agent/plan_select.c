@@ -5,9 +5,6 @@
 
 enum { NAMES_SIZE_MAX = 400 }; /* of a list of choices in one line */
 
-/* 9999-12-31T23:59:59.999Z: no key is later (backup_key.h). */
-#define TIME_LAST_MS INT64_C(253402300799999)
-
 struct names {
     const char **items; /* borrowed */
     size_t count;
@@ -143,25 +140,34 @@ static int pick_tokens(const struct selection *selection, const struct names *to
     return 0;
 }
 
-void plan_select_bounds(const struct selection *selection, bool v2, int64_t *ret_from_ms,
-                        int64_t *ret_to_ms)
+static const struct token_pin *find_pin(const struct selection *selection, const char *token)
 {
+    for (size_t i = 0; i < selection->pin_count; i++) {
+        if (strcmp(selection->pins[i].token, token) == 0) {
+            return &selection->pins[i];
+        }
+    }
+    return NULL;
+}
+
+void plan_select_bounds(const struct selection *selection, const struct catalog_node *node,
+                        int64_t *ret_from_ms, int64_t *ret_to_ms)
+{
+    const struct token_pin *pin = find_pin(selection, node->token);
     *ret_from_ms = 0;
-    *ret_to_ms = selection->at_latest ? TIME_LAST_MS : selection->at_ms;
+    *ret_to_ms = pin != NULL            ? pin->until_ms
+                 : selection->at_latest ? PLAN_LAST_MS
+                                        : selection->at_ms;
     if (!selection->has_range) {
         return;
     }
-    const int64_t start = selection->range_start_ms;
-    const int64_t end = selection->range_end_ms;
-    if (v2) {
-        /* Keys hold whole seconds, so the start is cut to one. */
-        *ret_from_ms = start - start % 1000;
-        *ret_to_ms = end;
-    } else {
-        /* The end is exclusive; the start is taken even when it is the end. */
-        *ret_from_ms = start;
-        *ret_to_ms = end > start ? end - 1 : start;
-    }
+    /* The range of the moment moves back with its end. */
+    const int64_t end = pin != NULL ? pin->until_ms : selection->range_end_ms;
+    const int64_t start = end - (selection->range_end_ms - selection->range_start_ms);
+    /* v2 keys hold whole seconds, so the start is cut to one. In v1 the end is exclusive, and the
+     * start is taken even when it is the end. A pin's end is as it was settled. */
+    *ret_from_ms = node->v2 ? start - start % 1000 : start;
+    *ret_to_ms = node->v2 || pin != NULL || end == start ? end : end - 1;
 }
 
 static int no_point(const struct selection *selection, const char *token,
@@ -195,7 +201,7 @@ static int choose_point(const struct config *config, struct source *source,
             continue;
         }
         int64_t from_ms, to_ms;
-        plan_select_bounds(selection, node->v2, &from_ms, &to_ms);
+        plan_select_bounds(selection, node, &from_ms, &to_ms);
         struct plan_choice choice = {.node = node};
         if (catalog_find_manifests(node, source, from_ms, to_ms, 2, selection->v1_offset_ms,
                                    &choice.manifests, e) < 0) {

@@ -27,6 +27,9 @@ enum {
     PLAN_MINUTE_MS = 60 * 1000,
 };
 
+/* 9999-12-31T23:59:59.999Z, when nobody said until when: no key is later (backup_key.h). */
+#define PLAN_LAST_MS INT64_C(253402300799999)
+
 /* One node and its restore point. */
 struct plan_choice {
     const struct catalog_node *node;
@@ -102,9 +105,9 @@ int plan_select(const struct config *config, struct source *source, const struct
                 struct plan_choice **ret_choices, size_t *ret_count, struct err *e) MUST_CHECK;
 void plan_choices_free(struct plan_choice *choices, size_t count);
 
-/* Times that a dialect takes, in UTC, both inclusive (priam spec 2.6, 4.4). */
-void plan_select_bounds(const struct selection *selection, bool v2, int64_t *ret_from_ms,
-                        int64_t *ret_to_ms);
+/* Times that are taken of a node, in UTC, both inclusive (priam spec 2.6, 4.4). */
+void plan_select_bounds(const struct selection *selection, const struct catalog_node *node,
+                        int64_t *ret_from_ms, int64_t *ret_to_ms);
 
 /* plan_collect.c: candidates, each with what the listing says of it. */
 int plan_collect(struct plan_work *work, struct err *e) MUST_CHECK;

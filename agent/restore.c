@@ -15,10 +15,11 @@
 #include "agent/target.h"
 
 struct restore {
-    struct config config; /* as given, but for a time that an interrupted run has settled */
+    struct config config; /* as given, but for times that an interrupted run has settled */
     struct source *source;
     char *identity;
     struct target *target;
+    struct token_pin *pins; /* those times; strings are the target's */
     struct plan *plan;
     struct progress *progress;
     struct report *report;
@@ -30,33 +31,33 @@ static void restore_done(struct restore *restore)
 {
     report_free(restore->report);
     progress_free(restore->progress);
+    free(restore->pins);
     target_free(restore->target);
     plan_free(restore->plan);
     free(restore->identity);
     source_free(restore->source);
 }
 
-/* "latest" and "default" mean another moment in every run; a run that goes on with an earlier one
- * keeps to the moment of that. */
-static void pin_time(struct restore *restore)
+/* "latest" and "default" mean another moment in every run, and for every node; a run that goes on
+ * with an earlier one keeps to the moments of that. */
+static void pin_times(struct restore *restore)
 {
-    struct selection *selection = &restore->config.selection;
-    const bool moves = selection->has_range ? selection->range_default : selection->at_latest;
+    struct token_pin pin;
+    size_t count = 0;
+    while (target_pin(restore->target, count, &pin)) {
+        restore->pins =
+            (struct token_pin *)xrealloc(restore->pins, count + 1, sizeof(*restore->pins));
+        restore->pins[count++] = pin;
+    }
     char text[TIME_TEXT_SIZE];
     int64_t until_ms;
-    if (!moves || !target_pinned_until(restore->target, NULL, &until_ms)) {
+    if (!target_pinned_until(restore->target, NULL, &until_ms)) {
         log_info("continuing an interrupted restore");
         return;
     }
     log_info("continuing the restore of %s", format_time(until_ms, text));
-    if (selection->has_range) {
-        selection->range_start_ms += until_ms - selection->range_end_ms;
-        selection->range_end_ms = until_ms;
-        selection->range_default = false;
-    } else {
-        selection->at_latest = false;
-        selection->at_ms = until_ms;
-    }
+    restore->config.selection.pins = restore->pins;
+    restore->config.selection.pin_count = count;
 }
 
 static int look_at_target(struct restore *restore, struct err *e)
@@ -70,7 +71,7 @@ static int look_at_target(struct restore *restore, struct err *e)
     case TARGET_NEW:
         break;
     case TARGET_INTERRUPTED:
-        pin_time(restore);
+        pin_times(restore);
         break;
     case TARGET_DONE:
         restore->done = true;

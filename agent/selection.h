@@ -12,6 +12,13 @@ struct name_list {
     size_t count;
 };
 
+/* The end that an earlier run, or a saved plan, settled for one node: "latest" was another moment
+ * for each. */
+struct token_pin {
+    const char *token;
+    int64_t until_ms; /* inclusive */
+};
+
 enum dialect_choice { DIALECT_AUTO, DIALECT_V1, DIALECT_V2 };
 
 struct selection {
@@ -25,6 +32,9 @@ struct selection {
     bool has_range; /* --range: Priam's own bounds (priam spec 4.2, 4.4, 2.6) */
     int64_t range_start_ms, range_end_ms;
     bool range_default; /* --range default: the bounds are those of the moment */
+
+    struct token_pin *pins; /* for its node each outweighs the end that is said above */
+    size_t pin_count;
 
     bool snapshot_only;
     enum dialect_choice format;

@@ -259,6 +259,16 @@ bool target_pinned_until(const struct target *target, const char *token, int64_t
     return found;
 }
 
+bool target_pin(const struct target *target, size_t at, struct token_pin *ret)
+{
+    if (at >= target->pin_count) {
+        return false;
+    }
+    *ret =
+        (struct token_pin){.token = target->pins[at].token, .until_ms = target->pins[at].until_ms};
+    return true;
+}
+
 void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free)
 {
     *ret_needed = target->room_needed;

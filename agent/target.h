@@ -41,6 +41,9 @@ void target_free(struct target *target); /* NULL is fine; releases the locks */
  * pin a rerun to; false: none. */
 bool target_pinned_until(const struct target *target, const char *token, int64_t *ret_ms);
 
+/* The same, of its node number `at`; false: there are no more. The string is the target's. */
+bool target_pin(const struct target *target, size_t at, struct token_pin *ret);
+
 /*
  * Preflight against the plan, still writing nothing: room for the bytes to come (less what is
  * finished), right to write, owner, name lengths, foreign files in the way of this plan, symlinks.

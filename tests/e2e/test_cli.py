@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from conftest import (BINARY, DATA, ROOT, check_no_secret, environment, expected_tree, penates,
                       points, sha256_tree, source_args)
-from fake_s3 import FakeS3
-from small_backup import POINT, SmallBackup, snappy, standard
+from fake_s3 import FakeS3, Fault
+from small_backup import POINT, SECOND, SmallBackup, snappy, standard
 
 SCHEMAS = ROOT / "deploy" / "schema"
 
@@ -296,8 +296,8 @@ def test_priam_properties(backup_s3, tmp_path):
     assert got == wanted
 
 
-def test_several_nodes_in_loader_layout(tmp_path):
-    """Every node of a cluster, each below its token."""
+def two_nodes():
+    """The standard node, and -42 with the same files."""
     backup = standard()
     for key, thing in list(backup.store.objects.items()):
         other = key.replace("/1808575600/", "/-42/")
@@ -305,6 +305,51 @@ def test_several_nodes_in_loader_layout(tmp_path):
         if "META_V2" in key:
             data = snappy(backup.manifest().replace(b"/1808575600/", b"/-42/"))
         backup.store.put(other, data)
+    return backup
+
+
+def add_incremental(backup, token, generation, ms):
+    for name in ("Data.db", "Index.db", "Statistics.db", "CompressionInfo.db", "TOC.txt"):
+        key = backup.key(f"nb-{generation}-big-{name}", ms=ms)
+        data = b"Data.db\nIndex.db\nStatistics.db\nCompressionInfo.db\nTOC.txt\n"
+        backup.store.put(key.replace("/1808575600/", f"/{token}/"), snappy(data))
+
+
+def test_saved_plan_of_several_nodes(tmp_path):
+    """Each node keeps its own end: one that was behind takes nothing that came since."""
+    backup = two_nodes()
+    add_incremental(backup, "-42", 50, SECOND + 3_600_000)
+    nodes = ("--token", "all", "--layout", "loader")
+    with FakeS3(backup.store) as server:
+        saved = tmp_path / "plan.json"
+        assert penates("plan", *source_args(server), *nodes, "--out", saved).code == 0
+        plan = json.loads(saved.read_text())
+        assert len({node["until"] for node in plan["nodes"]}) == 2
+        add_incremental(backup, "1808575600", 51, SECOND + 1_800_000)
+        result = penates("restore", *source_args(server), "--plan", saved, "--into",
+                         tmp_path / "x")
+        assert result.code == 0, result.err
+        assert set(sha256_tree(tmp_path / "x")) == {file["target"] for file in plan["files"]}
+
+
+def test_rerun_of_several_nodes(tmp_path):
+    backup = two_nodes()
+    add_incremental(backup, "-42", 50, SECOND + 3_600_000)
+    with FakeS3(backup.store) as server:
+        args = ["restore", *source_args(server), "--token", "all", "--layout", "loader",
+                "--into", tmp_path / "x", "--retry-for", "1s"]
+        server.faults.append(Fault(key="nb-1-big-Filter.db", status=500, times=None))
+        assert penates(*args).code == 69
+        server.faults.clear()
+        add_incremental(backup, "1808575600", 51, SECOND + 1_800_000)
+        result = penates(*args)
+        assert result.code == 0, result.err
+        assert not [name for name in sha256_tree(tmp_path / "x") if "nb-51-" in name]
+
+
+def test_several_nodes_in_loader_layout(tmp_path):
+    """Every node of a cluster, each below its token."""
+    backup = two_nodes()
     with FakeS3(backup.store) as server:
         several = penates("restore", *source_args(server), "--into", tmp_path / "x")
         assert several.code == 64, several.err

@@ -43,6 +43,9 @@ static void test_round_trip(void **state)
     assert_int_equal(selection->format, DIALECT_V1);
     assert_false(selection->at_latest || selection->has_range);
     assert_int_equal(selection->at_ms, 3000);
+    assert_int_equal(selection->pin_count, 1);
+    assert_string_equal(selection->pins[0].token, "-5");
+    assert_int_equal(selection->pins[0].until_ms, 3000);
     assert_int_equal(selection->include.count, 2);
     assert_int_equal(selection->exclude.count, 1);
     assert_string_equal(selection->exclude.names[0], "x.y");
@@ -87,6 +90,9 @@ static void test_no_plan(void **state)
         {HEAD, ",\"selection\":{\"clutser\":\"x\"}}"}, /* unknown */
         {HEAD, ",\"x\":[[[[[[[[[[1]]]]]]]]]]}"},       /* nested too deep */
         {HEAD, ",\"selection\":{\"cluster\":\"\\u0000\"}}"},
+        {HEAD, ",\"nodes\":[{\"token\":\"1\"}]}"}, /* until when? */
+        {HEAD, ",\"nodes\":[{\"until\":\"2026-11-23T08:00:00Z\"}]}"},
+        {HEAD, ",\"nodes\":[{\"token\":\"1\",\"until\":\"noon\"}]}"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {

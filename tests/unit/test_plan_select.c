@@ -173,6 +173,68 @@ static void test_pinned_again(void **state)
     assert_targets(world, "ks/t-1/nb-1-big\nks/t-1/nb-2-big\n");
 }
 
+/* Each node has an end of its own: one that was behind takes nothing that came since. */
+static void test_pinned_each(void **state)
+{
+    struct world *world = (struct world *)*state;
+    one_snapshot(world, "1");
+    world_put_v2(world, T0 + MINUTES(9), "ks/t-1/nb-2-big", "two", "");
+    one_snapshot(world, "2");
+    world->config.layout = LAYOUT_LOADER;
+    world->config.selection.all_tokens = true;
+    assert_plan(world);
+    struct token_pin pins[] = {{"1", world->plan->nodes[0].until_ms},
+                               {"2", world->plan->nodes[1].until_ms}};
+    assert_int_equal(pins[0].until_ms, T0 + MINUTES(9));
+    assert_int_equal(pins[1].until_ms, T0);
+    char id[65];
+    memcpy(id, world->plan->id, sizeof(id));
+    world_put_v2(world, T0 + MINUTES(5), "ks/t-1/nb-3-big", "three", "");
+    (void)world_snapshot_v2(world, T0 + MINUTES(8));
+    assert_plan(world);
+    assert_string_not_equal(world->plan->id, id);
+    world->config.selection.pins = pins;
+    world->config.selection.pin_count = ARRAY_SIZE(pins);
+    assert_plan(world);
+    assert_string_equal(world->plan->id, id);
+    assert_int_equal(world->plan->nodes[0].until_ms, T0 + MINUTES(9));
+    assert_int_equal(world->plan->nodes[1].until_ms, T0);
+    /* They outweigh what a saved plan says for all. */
+    world->config.selection.at_latest = false;
+    world->config.selection.at_ms = T0 + MINUTES(9);
+    assert_plan(world);
+    assert_string_equal(world->plan->id, id);
+}
+
+/* The range of the last day, a day later. */
+static void test_pinned_range(void **state)
+{
+    struct world *world = (struct world *)*state;
+    struct selection *selection = &world->config.selection;
+    two_points(world);
+    for (int v2 = 0; v2 < 2; v2++) {
+        selection->format = v2 ? DIALECT_V2 : DIALECT_V1;
+        selection->has_range = selection->range_default = true;
+        selection->range_start_ms = T0 - MINUTES(50);
+        selection->range_end_ms = T0 + MINUTES(70);
+        selection->pin_count = 0;
+        assert_plan(world);
+        struct token_pin pin = {"1", world->plan->nodes[0].until_ms};
+        assert_int_equal(pin.until_ms, T0 + MINUTES(70) - (v2 ? 0 : 1));
+        char id[65];
+        memcpy(id, world->plan->id, sizeof(id));
+        selection->range_start_ms += MINUTES(1440);
+        selection->range_end_ms += MINUTES(1440);
+        assert_no_plan(world, ERR_NO_BACKUP, "has no snapshot");
+        selection->pins = &pin;
+        selection->pin_count = 1;
+        assert_plan(world);
+        assert_string_equal(world->plan->id, id);
+        assert_int_equal(world->plan->nodes[0].until_ms, pin.until_ms);
+        selection->pins = NULL;
+    }
+}
+
 static void test_v1_offset(void **state)
 {
     struct world *world = (struct world *)*state;
@@ -367,6 +429,8 @@ int main(void)
         TEST(test_when),
         TEST(test_both_dialects),
         TEST(test_pinned_again),
+        TEST(test_pinned_each),
+        TEST(test_pinned_range),
         TEST(test_v1_offset),
         TEST(test_incomplete),
         TEST(test_unessential_lost),
