@@ -52,7 +52,9 @@ static void set_defaults(struct config *config)
     /* Two decoders even on one core: one waits for the disk while the other works. */
     config->threads = cores < 2 ? 2 : cores;
     config->net_threads = cores / 4 < 1 ? 1 : cores / 4 > 16 ? 16 : cores / 4;
-    config->connections = 32;
+    /* Small objects wait for the network, not for a core; S3 answers 5,500 GETs a second for each
+     * prefix, and what is too much for it, it says. */
+    config->connections = cores * 64 < 512 ? cores * 64 : 512;
     config->part_size = UINT64_C(8) << 20;
     /* Longer than a failover of the store, shorter than an operator's patience. */
     config->retry_for_ms = UINT64_C(10) * 60 * 1000;

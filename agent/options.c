@@ -99,7 +99,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_NET_THREADS] = {"net-threads", 0, "N", GROUP_LIMITS, READ,
                             "network threads; default: a quarter of the cores, from 1 to 16"},
     [OPTION_CONNECTIONS] = {"connections", 0, "N", GROUP_LIMITS, READ,
-                            "most requests in flight; default: 32"},
+                            "most requests in flight; default: 64 a core, at most 512"},
     [OPTION_BANDWIDTH] = {"bandwidth", 0, "BYTES/s", GROUP_LIMITS, READ,
                           "most bytes a second from the source; default: no limit"},
     [OPTION_PART_SIZE] = {"part-size", 0, "BYTES", GROUP_LIMITS, MOVE,

@@ -137,8 +137,7 @@ int s3_client_new(const struct s3_options *options, struct s3_client **ret, stru
     return 0;
 }
 
-/* Hands out what may start now. Returns a bit for each net thread that must be woken: those whose
- * inbox was empty, because the others have been woken before and not come yet. */
+/* Hands out what may start now. Returns a bit for each net thread that must be woken. */
 static uint64_t dispatch_locked(struct s3_client *client)
 {
     uint64_t wake = 0;
@@ -155,7 +154,8 @@ static uint64_t dispatch_locked(struct s3_client *client)
         struct s3_get *get = get_queue_pop(&client->queue);
         get->transfer->endpoint = client->endpoint;
         get->transfer->skew_ms = client->skew_ms;
-        wake |= load->inbox.head == NULL ? UINT64_C(1) << net_index(best) : 0;
+        wake |= load->asleep ? UINT64_C(1) << net_index(best) : 0;
+        load->asleep = false;
         get_queue_push(&load->inbox, get);
         load->assigned++;
         client->on_wire++;
@@ -170,12 +170,6 @@ static void wake_nets(struct s3_client *client, uint64_t nets)
             net_wake(client->nets[i]);
         }
     }
-}
-
-/* The calling net thread looks at its inbox before it sleeps: waking it would cost two calls. */
-static uint64_t without_self(uint64_t nets, const struct net *net)
-{
-    return nets & ~(UINT64_C(1) << net_index(net));
 }
 
 void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page)
@@ -211,6 +205,7 @@ struct client_work client_take(struct s3_client *client, struct net *net)
         .stopping = client->stopping,
     };
     load->inbox = (struct get_queue){.head = NULL};
+    load->asleep = false;
     if (client->cancelled) {
         for (const struct s3_get *get = work.gets.head; get != NULL; get = get->next) {
             load->assigned--;
@@ -220,6 +215,16 @@ struct client_work client_take(struct s3_client *client, struct net *net)
     }
     mutex_unlock(&client->lock);
     return work;
+}
+
+bool client_may_sleep(struct s3_client *client, struct net *net)
+{
+    struct net_load *const load = net_load(net);
+    mutex_lock(&client->lock);
+    load->asleep = load->inbox.head == NULL;
+    const bool asleep = load->asleep;
+    mutex_unlock(&client->lock);
+    return asleep;
 }
 
 void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
@@ -240,17 +245,17 @@ void client_give_back(struct s3_client *client, struct net *net, enum verdict ve
     }
     const uint64_t wake = dispatch_locked(client);
     mutex_unlock(&client->lock);
-    wake_nets(client, without_self(wake, net));
+    wake_nets(client, wake);
 }
 
-void client_requeue(struct s3_client *client, struct net *net, struct s3_get *get)
+void client_requeue(struct s3_client *client, struct s3_get *get)
 {
     mutex_lock(&client->lock);
     client->stats.retries++;
     get_queue_push_front(&client->queue, get);
     const uint64_t wake = dispatch_locked(client);
     mutex_unlock(&client->lock);
-    wake_nets(client, without_self(wake, net));
+    wake_nets(client, wake);
 }
 
 bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,

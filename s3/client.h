@@ -82,13 +82,16 @@ struct client_work {
 };
 struct client_work client_take(struct s3_client *client, struct net *net);
 
+/* False: there is work already. True: from now on the net thread is woken when there is. */
+bool client_may_sleep(struct s3_client *client, struct net *net);
+
 /* The net thread has one request less: frees its place for the next one, and learns from how it
  * went. bytes: of the body. */
 void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
                       uint64_t bytes);
 
 /* Queues again, ahead of what was never tried. */
-void client_requeue(struct s3_client *client, struct net *net, struct s3_get *get);
+void client_requeue(struct s3_client *client, struct s3_get *get);
 
 /* False: no more tries. Else when to try next, in *ret_delay_ms. */
 bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,

@@ -9,6 +9,9 @@
 /* The caller cleans up. */
 CURL *handle_new(const struct s3_options *options);
 
+/* Before a try that is to bring so many bytes. */
+void handle_set_buffer(CURL *easy, const struct s3_options *options, uint64_t body_size);
+
 /* Options cannot fail but for a libcurl that was built without what we need. */
 static inline void handle_set(CURLcode code)
 {

@@ -134,7 +134,7 @@ static void finish(struct net *net, struct request *request, enum verdict verdic
     release_request(net, request);
     client_give_back(net->client, net, verdict, bytes);
     if (at_once) {
-        client_requeue(net->client, net, get);
+        client_requeue(net->client, get);
     } else {
         settle(net, get, verdict, e);
     }
@@ -182,10 +182,8 @@ static void start(struct net *net, struct s3_get *get)
     net->active++;
 }
 
-/* Returns how many ended. */
-static unsigned finish_ended(struct net *net)
+static void finish_ended(struct net *net)
 {
-    unsigned ended = 0;
     int left = 0;
     for (const CURLMsg *message = curl_multi_info_read(net->multi, &left); message != NULL;
          message = curl_multi_info_read(net->multi, &left)) {
@@ -199,20 +197,16 @@ static unsigned finish_ended(struct net *net)
         struct err e = ERR_INIT;
         const enum verdict verdict = request_judge(request, code, &e);
         finish(net, request, verdict, &e);
-        ended++;
     }
-    return ended;
 }
 
-/* A handle that is taken out in mid-transfer closes its connection: the next try gets a new one.
- * Returns how many ended. */
-static unsigned cut_stalled(struct net *net, uint64_t now_ms)
+/* A handle that is taken out in mid-transfer closes its connection: the next try gets a new one. */
+static void cut_stalled(struct net *net, uint64_t now_ms)
 {
     const uint64_t stall_ms = net->client->options.stall_ms;
     if (stall_ms == 0 || now_ms - net->watched_at_ms < WATCH_EVERY_MS) {
-        return 0;
+        return;
     }
-    unsigned ended = 0;
     net->watched_at_ms = now_ms;
     for (unsigned i = 0; i < net->request_count; i++) {
         struct request *request = net->requests[i];
@@ -232,9 +226,7 @@ static unsigned cut_stalled(struct net *net, uint64_t now_ms)
                     request->window_bytes, stall_ms);
         }
         finish(net, request, verdict, &e);
-        ended++;
     }
-    return ended;
 }
 
 static void requeue_due(struct net *net, uint64_t now_ms)
@@ -247,7 +239,7 @@ static void requeue_due(struct net *net, uint64_t now_ms)
     net->delayed_due_ms = UINT64_MAX;
     for (struct s3_get *get = get_queue_pop(&waiting); get != NULL; get = get_queue_pop(&waiting)) {
         if (get->transfer->due_ms <= now_ms) {
-            client_requeue(net->client, net, get);
+            client_requeue(net->client, get);
         } else {
             delay(net, get, get->transfer->due_ms);
         }
@@ -302,7 +294,6 @@ static bool sleep_off_debt(struct net *net)
 
 static void work(struct net *net, struct get_queue *gets)
 {
-    const bool fresh = gets->head != NULL;
     for (struct s3_get *get = get_queue_pop(gets); get != NULL; get = get_queue_pop(gets)) {
         start(net, get);
     }
@@ -312,12 +303,11 @@ static void work(struct net *net, struct get_queue *gets)
     int running = 0;
     CURLMcode code = curl_multi_perform(net->multi, &running);
     ASSERT(code == CURLM_OK);
-    unsigned ended = finish_ended(net);
+    finish_ended(net);
     const uint64_t now_ms = clock_mono_ms();
-    ended += cut_stalled(net, now_ms);
-    const bool due = now_ms >= net->delayed_due_ms;
+    cut_stalled(net, now_ms);
     requeue_due(net, now_ms);
-    if (!fresh && !due && ended == 0) {
+    if (client_may_sleep(net->client, net)) {
         code = curl_multi_poll(net->multi, NULL, 0, poll_timeout(net, now_ms), NULL);
         ASSERT(code == CURLM_OK);
     }

@@ -23,6 +23,7 @@ void net_free(struct net *net);
 struct net_load {
     struct get_queue inbox;
     unsigned assigned; /* in the inbox or in a slot */
+    bool asleep;       /* must be woken to see what is put into the inbox */
 };
 struct net_load *net_load(struct net *net);
 /* Set once. */

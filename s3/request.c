@@ -169,6 +169,8 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
         buf_clear(get->transfer->page->body);
     }
     get->tries++;
+    handle_set_buffer(request->easy, &request->client->options,
+                      get->transfer->page != NULL ? REQUEST_PAGE_MAX : get->size);
     handle_set(curl_easy_setopt(request->easy, CURLOPT_URL, buf_str(&request->url)));
     handle_set(curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, &request->nodes[0]));
     handle_set(get->head ? curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L)

@@ -63,15 +63,26 @@ bool buf_append_char(struct buf *buf, char c)
     return buf_append(buf, &c, 1);
 }
 
+/* Printed in place; a second time when only the first has told how much room it takes. */
 bool buf_appendf(struct buf *buf, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    autofree char *text = NULL;
-    const int size = vasprintf(&text, fmt, args);
+    va_list again;
+    va_copy(again, args);
+    const size_t room = buf->capacity - buf->size;
+    const int size = vsnprintf(room == 0 ? NULL : buf->data + buf->size, room, fmt, args);
     va_end(args);
-    ASSERT(size >= 0 && text != NULL);
-    return buf_append(buf, text, (size_t)size);
+    ASSERT(size >= 0);
+    const bool fits = reserve(buf, (size_t)size);
+    if (fits && (size_t)size >= room) {
+        (void)vsnprintf(buf->data + buf->size, (size_t)size + 1, fmt, again);
+    } else if (!fits && room > 0) {
+        buf->data[buf->size] = '\0';
+    }
+    va_end(again);
+    buf->size += fits ? (size_t)size : 0;
+    return fits;
 }
 
 const char *buf_str(const struct buf *buf)

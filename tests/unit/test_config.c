@@ -19,7 +19,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->mode, 0640);
     assert_int_equal(config->dir_mode, 0750);
     assert_int_equal(config->part_size, 8 << 20);
-    assert_int_equal(config->connections, 32);
+    assert_true(config->connections >= 64 && config->connections <= 512);
     assert_int_equal(config->retry_for_ms, 600000);
     assert_int_equal(config->log_level, LOG_INFO);
     assert_true(config->threads >= 2);
