@@ -187,13 +187,7 @@ char *rig_read(const struct rig *rig, const char *path)
 {
     autofree char *whole =
         path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", rig->tree.root, path);
-    autofile FILE *file = fopen(whole, "re");
-    if (file == NULL) {
-        return NULL;
-    }
-    char *const text = xcalloc(1, 64 * 1024);
-    assert_true(fread(text, 1, 64 * 1024 - 1, file) > 0 || feof(file));
-    return text;
+    return tree_read(whole);
 }
 
 bool rig_exists(const struct rig *rig, const char *path)
@@ -255,6 +249,24 @@ void rig_old_table(struct rig *rig)
     tree_file(&rig->tree, "a/ks/users-1/snapshots/s1/nb-8-big-Data.db", "snapshot");
     tree_file(&rig->tree, "a/ks/users-1/backups/nb-8-big-Data.db", "backup");
     tree_file(&rig->tree, "a/ks/other-3/nb-1-big-Data.db", "other");
+}
+
+void rig_assert_old_kept(const struct rig *rig)
+{
+    static const char *const OLD[][2] = {
+        {"ks/users-1/nb-1-big-Data.db", "old"},
+        {"ks/users-1/nb-8-big-Data.db", "old 8"},
+        {"ks/users-1/.by_mail/nb-3-big-Data.db", "old index"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(OLD); i++) {
+        autofree char *in_place = xasprintf("a/%s", OLD[i][0]);
+        autofree char *aside = xasprintf("a/.penates/replaced/%s", OLD[i][0]);
+        autofree char *here = rig_read(rig, in_place);
+        autofree char *there = rig_read(rig, aside);
+        const bool is_here = here != NULL && strcmp(here, OLD[i][1]) == 0;
+        const bool is_there = there != NULL && strcmp(there, OLD[i][1]) == 0;
+        assert_int_equal(is_here + is_there, 1);
+    }
 }
 
 void rig_assert_swapped(const struct rig *rig)

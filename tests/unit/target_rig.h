@@ -66,6 +66,9 @@ void rig_assert_nothing_partial(const struct rig *rig, const char *old);
 void rig_old_table(struct rig *rig);
 void rig_assert_swapped(const struct rig *rig);
 
+/* Each old file is in its place, or where --replace puts it; never nowhere, never in both. */
+void rig_assert_old_kept(const struct rig *rig);
+
 /* The whole of a file below the tree, or NULL. Freed by the caller. */
 char *rig_read(const struct rig *rig, const char *path);
 bool rig_exists(const struct rig *rig, const char *path);

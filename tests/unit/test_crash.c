@@ -27,25 +27,6 @@ static bool restore_until(struct rig *rig, unsigned call)
     return false;
 }
 
-/* Each old file is in its place, or where --replace puts it; never nowhere, never in both. */
-static void assert_old_kept(const struct rig *rig)
-{
-    static const char *const OLD[][2] = {
-        {"ks/users-1/nb-1-big-Data.db", "old"},
-        {"ks/users-1/nb-8-big-Data.db", "old 8"},
-        {"ks/users-1/.by_mail/nb-3-big-Data.db", "old index"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(OLD); i++) {
-        autofree char *in_place = xasprintf("a/%s", OLD[i][0]);
-        autofree char *aside = xasprintf("a/.penates/replaced/%s", OLD[i][0]);
-        autofree char *here = rig_read(rig, in_place);
-        autofree char *there = rig_read(rig, aside);
-        const bool is_here = here != NULL && strcmp(here, OLD[i][1]) == 0;
-        const bool is_there = there != NULL && strcmp(there, OLD[i][1]) == 0;
-        assert_int_equal(is_here + is_there, 1);
-    }
-}
-
 static void rerun(struct rig *rig)
 {
     struct err e = ERR_INIT;
@@ -82,7 +63,7 @@ static void sweep(unsigned dirs, bool replace, unsigned second)
             rig_assert_nothing_partial(&rig, old);
         }
         if (replace) {
-            assert_old_kept(&rig);
+            rig_assert_old_kept(&rig);
         }
         if (killed) {
             rerun(&rig);
