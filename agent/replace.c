@@ -101,12 +101,15 @@ static int clear_dir(const struct target *target, const struct target_dir *dir, 
     if (to < 0) {
         return target_disk_err(e, errno, "making '%s/%s'", dir->path, replaced);
     }
+    /* Before anything moves there: a power cut must not take the new folders and keep the moves. */
+    if (made && syncfs(dir->root) < 0) {
+        return target_disk_err(e, errno, "syncing '%s/%s'", dir->path, replaced);
+    }
     struct clearing clearing = {.table_folder = folder, .dir_path = dir->path, .to = to};
     if (safe_path_scan(dir->root, folder, clear_entry, &clearing, e) < 0) {
         return -1;
     }
-    /* The folders above `to` may be new as well. */
-    if (fsync(to) < 0 || fsync(from) < 0 || (made && syncfs(dir->root) < 0)) {
+    if (fsync(to) < 0 || fsync(from) < 0) {
         return target_disk_err(e, errno, "syncing '%s/%s'", dir->path, folder);
     }
     return 0;

@@ -109,6 +109,34 @@ static int make_dirs(struct target *target, struct err *e)
     return 0;
 }
 
+static int pass_line(void *ctx, const struct journal_line *line, struct err *e)
+{
+    (void)ctx;
+    (void)line;
+    (void)e;
+    return 0;
+}
+
+/* Another run may have come and gone between target_open and our lock; it has left more lines than
+ * there were. (No lock file and a journal all the same: a power cut can leave that.) */
+static int check_unused(const struct target *target, struct err *e)
+{
+    const struct target_dir *const dir = &target->dirs[0];
+    autofd int fd = safe_path_open(dir->home, "journal", O_RDONLY);
+    uint64_t size = 0;
+    if (fd < 0 && errno != ENOENT) {
+        return target_disk_err(e, errno, "reading '%s/" TARGET_HOME "/journal'", dir->path);
+    }
+    if (fd >= 0 && journal_read(fd, pass_line, NULL, &size, e) < 0) {
+        return -1;
+    }
+    if (size != target->journal_size) {
+        (void)err_set(e, ERR_REFUSED, "target '%s': another restore used it just now", dir->path);
+        return err_hint(e, "run again to see where that one stands");
+    }
+    return 0;
+}
+
 int target_begin(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->state != TARGET_DONE);
@@ -117,11 +145,8 @@ int target_begin(struct target *target, const struct plan *plan, struct err *e)
     if (make_dirs(target, e) < 0) {
         return -1;
     }
-    /* Another run may have come and gone between target_open and our lock. */
-    if (!was_locked && faccessat(target->dirs[0].home, "journal", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        (void)err_set(e, ERR_REFUSED, "target '%s': another restore used it just now",
-                      target->dirs[0].path);
-        return err_hint(e, "run again to see where that one stands");
+    if (!was_locked && check_unused(target, e) < 0) {
+        return -1;
     }
     raise_open_files();
     return begin_journal(target, plan, e);

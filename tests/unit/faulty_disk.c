@@ -16,6 +16,11 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
+/* Held over a call and its event, so that the events come in the order of their effects. */
+static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
+static disk_watch_fn *watcher; /* under order */
+static void *watcher_ctx;      /* under order */
+
 /* under mutex */
 static struct {
     const char *fail_call;
@@ -175,7 +180,36 @@ void disk_heal(void)
     mutex_unlock(&mutex);
 }
 
+void disk_watch(disk_watch_fn *fn, void *ctx)
+{
+    mutex_lock(&order);
+    watcher = fn;
+    watcher_ctx = ctx;
+    mutex_unlock(&order);
+}
+
 /* What the linker calls in place of each call. */
+
+/* Between the two stands a call that is watched. */
+static bool begin(const char *call)
+{
+    if (meddle(call)) {
+        return false;
+    }
+    mutex_lock(&order);
+    return true;
+}
+
+static int end(int result, const struct disk_event *event)
+{
+    const int sys = errno;
+    if (result >= 0 && watcher != NULL) {
+        watcher(watcher_ctx, event);
+    }
+    mutex_unlock(&order);
+    errno = sys;
+    return result;
+}
 
 int __real_openat64(int folder, const char *path, int flags, ...);
 int __wrap_openat64(int folder, const char *path, int flags, ...);
@@ -188,7 +222,15 @@ int __wrap_openat64(int folder, const char *path, int flags, ...)
     va_start(args, flags);
     const mode_t mode = va_arg(args, mode_t);
     va_end(args);
-    return meddle("create") ? -1 : __real_openat64(folder, path, flags, mode);
+    if (!begin("create")) {
+        return -1;
+    }
+    const struct disk_event event = {.call = "create",
+                                     .fd = folder,
+                                     .name = path,
+                                     .existed = faccessat(folder, path, F_OK, 0) == 0,
+                                     .emptied = (flags & O_TRUNC) != 0};
+    return end(__real_openat64(folder, path, flags, mode), &event);
 }
 
 ssize_t __real_pwrite64(int fd, const void *data, size_t size, off_t offset);
@@ -198,92 +240,124 @@ ssize_t __wrap_pwrite64(int fd, const void *data, size_t size, off_t offset)
     mutex_lock(&mutex);
     const size_t most = disk.write_at_most == 0 ? SIZE_MAX : disk.write_at_most;
     mutex_unlock(&mutex);
-    return meddle("pwrite") ? -1 : __real_pwrite64(fd, data, size < most ? size : most, offset);
+    if (!begin("pwrite")) {
+        return -1;
+    }
+    const ssize_t written = __real_pwrite64(fd, data, size < most ? size : most, offset);
+    const struct disk_event event = {.call = "pwrite",
+                                     .fd = fd,
+                                     .data = data,
+                                     .offset = (uint64_t)offset,
+                                     .size = written < 0 ? 0 : (size_t)written};
+    return end((int)written, &event);
 }
 
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
-    return meddle("write") ? -1 : __real_write(fd, data, size);
+    if (!begin("write")) {
+        return -1;
+    }
+    const off_t offset = lseek(fd, 0, SEEK_CUR);
+    const ssize_t written = __real_write(fd, data, size);
+    const struct disk_event event = {.call = "write",
+                                     .fd = fd,
+                                     .data = data,
+                                     .offset = (uint64_t)offset,
+                                     .size = written < 0 ? 0 : (size_t)written};
+    return end((int)written, &event);
+}
+
+/* Not passed on: see the header. */
+static int sync_call(const char *call, int fd)
+{
+    const struct disk_event event = {.call = call, .fd = fd};
+    return begin(call) ? end(0, &event) : -1;
 }
 
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
-    (void)fd; /* see the header */
-    return meddle("fsync") ? -1 : 0;
+    return sync_call("fsync", fd);
 }
 
 int __wrap_fdatasync(int fd);
 int __wrap_fdatasync(int fd)
 {
-    (void)fd; /* see the header */
-    return meddle("fdatasync") ? -1 : 0;
+    return sync_call("fdatasync", fd);
 }
 
 int __wrap_syncfs(int fd);
 int __wrap_syncfs(int fd)
 {
-    (void)fd; /* see the header */
-    return meddle("syncfs") ? -1 : 0;
+    return sync_call("syncfs", fd);
 }
 
 int __wrap_sync_file_range(int fd, off_t from, off_t size, unsigned flags);
 int __wrap_sync_file_range(int fd, off_t from, off_t size, unsigned flags)
 {
-    (void)fd;
     (void)from;
     (void)size;
     (void)flags;
-    return meddle("sync_file_range") ? -1 : 0;
+    return sync_call("sync_file_range", fd);
 }
 
 int __real_ftruncate64(int fd, off_t size);
 int __wrap_ftruncate64(int fd, off_t size);
 int __wrap_ftruncate64(int fd, off_t size)
 {
-    return meddle("ftruncate") ? -1 : __real_ftruncate64(fd, size);
+    const struct disk_event event = {.call = "ftruncate", .fd = fd, .offset = (uint64_t)size};
+    return begin(event.call) ? end(__real_ftruncate64(fd, size), &event) : -1;
 }
 
 int __real_fallocate64(int fd, int mode, off_t from, off_t size);
 int __wrap_fallocate64(int fd, int mode, off_t from, off_t size);
 int __wrap_fallocate64(int fd, int mode, off_t from, off_t size)
 {
-    return meddle("fallocate") ? -1 : __real_fallocate64(fd, mode, from, size);
+    const struct disk_event event = {.call = "fallocate", .fd = fd};
+    return begin(event.call) ? end(__real_fallocate64(fd, mode, from, size), &event) : -1;
 }
 
 int __real_renameat(int from, const char *a, int to, const char *b);
 int __wrap_renameat(int from, const char *a, int to, const char *b);
 int __wrap_renameat(int from, const char *a, int to, const char *b)
 {
-    return meddle("renameat") ? -1 : __real_renameat(from, a, to, b);
+    const struct disk_event event = {
+        .call = "renameat", .fd = from, .name = a, .to_fd = to, .to_name = b};
+    return begin(event.call) ? end(__real_renameat(from, a, to, b), &event) : -1;
 }
 
 int __real_renameat2(int from, const char *a, int to, const char *b, unsigned flags);
 int __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned flags);
 int __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned flags)
 {
-    return meddle("renameat2") ? -1 : __real_renameat2(from, a, to, b, flags);
+    const struct disk_event event = {
+        .call = "renameat2", .fd = from, .name = a, .to_fd = to, .to_name = b};
+    return begin(event.call) ? end(__real_renameat2(from, a, to, b, flags), &event) : -1;
 }
 
 int __real_linkat(int from, const char *a, int to, const char *b, int flags);
 int __wrap_linkat(int from, const char *a, int to, const char *b, int flags);
 int __wrap_linkat(int from, const char *a, int to, const char *b, int flags)
 {
-    return meddle("linkat") ? -1 : __real_linkat(from, a, to, b, flags);
+    const struct disk_event event = {
+        .call = "linkat", .fd = from, .name = a, .to_fd = to, .to_name = b};
+    return begin(event.call) ? end(__real_linkat(from, a, to, b, flags), &event) : -1;
 }
 
 int __real_mkdirat(int folder, const char *path, mode_t mode);
 int __wrap_mkdirat(int folder, const char *path, mode_t mode);
 int __wrap_mkdirat(int folder, const char *path, mode_t mode)
 {
-    return meddle("mkdirat") ? -1 : __real_mkdirat(folder, path, mode);
+    const struct disk_event event = {.call = "mkdirat", .fd = folder, .name = path};
+    return begin(event.call) ? end(__real_mkdirat(folder, path, mode), &event) : -1;
 }
 
 int __real_unlinkat(int folder, const char *path, int flags);
 int __wrap_unlinkat(int folder, const char *path, int flags);
 int __wrap_unlinkat(int folder, const char *path, int flags)
 {
-    return meddle("unlinkat") ? -1 : __real_unlinkat(folder, path, flags);
+    const struct disk_event event = {.call = "unlinkat", .fd = folder, .name = path};
+    return begin(event.call) ? end(__real_unlinkat(folder, path, flags), &event) : -1;
 }

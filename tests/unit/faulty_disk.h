@@ -9,6 +9,8 @@
 #define PENATES_TESTS_FAULTY_DISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* The nth call of a kind from now on fails with this errno, once; 0: every one does. */
 void disk_fail(const char *call, unsigned nth, int sys);
@@ -28,6 +30,24 @@ void disk_resume(void);
 /* Notes the calls of all threads but this one, e.g. "fsync renameat2*3 ". */
 void disk_record(void);
 char *disk_recorded(void); /* freed by the caller; ends the recording */
+
+/* A call that succeeded. Borrowed. */
+struct disk_event {
+    const char *call;
+    int fd;           /* the folder of `name`, else the file or folder itself */
+    const char *name; /* NULL: none */
+    int to_fd;        /* renames and links */
+    const char *to_name;
+    bool existed; /* create: there was such a file, and it was emptied if it says so */
+    bool emptied;
+    const void *data; /* writes */
+    uint64_t offset;  /* writes; of a truncation the new size */
+    size_t size;
+};
+typedef void disk_watch_fn(void *ctx, const struct disk_event *event);
+
+/* `fn` is told of each call of any thread right after it and before the next. NULL: nobody is. */
+void disk_watch(disk_watch_fn *fn, void *ctx);
 
 /* All calls do what they should again. */
 void disk_heal(void);

@@ -11,3 +11,5 @@ unit_test(test_commit LIBRARIES transfer SOURCES unit/target_rig.c unit/faulty_d
     WRAP ${FAULTY_DISK_CALLS})
 unit_test(test_crash LIBRARIES transfer SOURCES unit/target_rig.c unit/faulty_disk.c
     WRAP ${FAULTY_DISK_CALLS})
+unit_test(test_power_cut LIBRARIES transfer
+    SOURCES unit/target_rig.c unit/faulty_disk.c unit/power_cut.c WRAP ${FAULTY_DISK_CALLS})
