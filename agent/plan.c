@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/base/thread.h"
 #include "agent/plan_work.h"
@@ -192,10 +193,10 @@ static int refuse_incomplete(const struct plan *plan, struct err *e)
         /* What does not fit is in the list of the plan. */
         (void)buf_appendf(&names, "%s'%s'", i == 0 ? "" : ", ", plan->missing[i].subject);
     }
-    (void)err_set(
-        e, ERR_NO_BACKUP,
-        "token %s: the restore point of %s is not complete: %" PRIu64 " of its objects missing: %s",
-        node->token, format_time(node->snapshot_ms, at), plan->missing_total, buf_str(&names));
+    (void)err_set(e, ERR_NO_BACKUP,
+                  "token %s: the restore point of %s is not complete: %" PRIu64
+                  " of its objects missing: %s",
+                  node->token, format_time(node->snapshot_ms, at), node->missing, buf_str(&names));
     if (node->previous_ms > 0) {
         return err_hint(e,
                         "take the one before with --at %s, or what there is of this one with "
@@ -208,10 +209,10 @@ static int refuse_incomplete(const struct plan *plan, struct err *e)
 static void note_stray(const struct plan_work *work)
 {
     if (work->stray > 0) {
-        plan_notes_count(work->plan,
-                         plan_notes_skipped(work->plan, work->stray_first,
-                                            "not the key of a backup, and others like it"),
-                         work->stray, 0);
+        autofree char *why = xasprintf("%s%s", work->stray_why,
+                                       work->stray > 1 ? "; counted with it: other such keys" : "");
+        plan_notes_count(work->plan, plan_notes_skipped(work->plan, work->stray_first, why),
+                         work->stray, work->stray_bytes);
     }
 }
 

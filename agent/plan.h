@@ -42,6 +42,11 @@ struct plan_file {
 
 #define PLAN_SIZE_UNKNOWN UINT64_MAX
 
+static inline uint64_t plan_add_sizes(uint64_t a, uint64_t b)
+{
+    return a == PLAN_SIZE_UNKNOWN || b == PLAN_SIZE_UNKNOWN ? PLAN_SIZE_UNKNOWN : a + b;
+}
+
 /* One SSTable: its components are files[first .. first + count). */
 struct plan_sstable {
     uint32_t first, count;
@@ -77,7 +82,8 @@ struct plan_node {
 struct plan_note {
     const char *subject; /* table or key */
     const char *why;
-    uint64_t files, bytes;
+    uint64_t files;
+    uint64_t bytes; /* as the manifest says, or as listed; PLAN_SIZE_UNKNOWN: not of each file */
 };
 
 struct plan {

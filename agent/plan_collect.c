@@ -98,7 +98,7 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
     const uint32_t dir = find_dir(work, &file->key);
     span->index |= file->key.kind == KEY_SECONDARY_INDEX_V2;
     if (work_dir(work, dir)->left_out != NULL) {
-        skip(work, dir, file->plain_size == PLAN_SIZE_UNKNOWN ? 0 : file->plain_size);
+        skip(work, dir, file->plain_size);
         note_newest(&work_dir(work, dir)->left_out_ms, file->key.time_ms);
         return 0;
     }
@@ -204,12 +204,16 @@ static int consider_locked(struct plan_work *work, const struct backup_key *key,
     return plan_check_memory(work, e);
 }
 
-static void note_stray_locked(struct plan_work *work, const char *key)
+static void note_stray(struct plan_work *work, const struct s3_entry *entry, const char *why)
 {
-    if (work->stray == 0 || strcmp(key, work->stray_first) < 0) {
-        work->stray_first = arena_add(work->plan->strings, key, strlen(key));
+    mutex_lock(&work->lock);
+    if (work->stray == 0 || strcmp(entry->key, work->stray_first) < 0) {
+        work->stray_first = arena_add(work->plan->strings, entry->key, strlen(entry->key));
+        work->stray_why = why;
     }
     work->stray++;
+    work->stray_bytes += entry->size;
+    mutex_unlock(&work->lock);
 }
 
 static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
@@ -219,9 +223,7 @@ static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
     struct backup_key key;
     const char *why;
     if (!backup_key_parse(work->source->base, entry->key, &key, &why)) {
-        mutex_lock(&work->lock);
-        note_stray_locked(work, entry->key);
-        mutex_unlock(&work->lock);
+        note_stray(work, entry, why);
         return 0;
     }
     if (key.time_ms > listing->last_ms) {

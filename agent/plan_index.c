@@ -155,7 +155,7 @@ void plan_index(struct plan_work *work)
     }
     if (files > 0) {
         plan_notes_count(work->plan, plan_notes_skipped(work->plan, "system.IndexInfo", why), files,
-                         0);
+                         bytes);
         plan_notes_warn(work->plan, "system.IndexInfo", files, bytes,
                         "left out (%s): Cassandra builds secondary indexes at its first start",
                         why);

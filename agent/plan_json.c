@@ -44,6 +44,15 @@ void plan_json_tables(struct json *json, const struct plan *plan)
     json_close(json);
 }
 
+static void put_size(struct json *json, const char *name, uint64_t size)
+{
+    if (size == PLAN_SIZE_UNKNOWN) {
+        json_null(json, name);
+    } else {
+        json_u64(json, name, size);
+    }
+}
+
 static void put_notes(struct json *json, const char *name, const struct plan_note *notes,
                       uint32_t count)
 {
@@ -53,7 +62,7 @@ static void put_notes(struct json *json, const char *name, const struct plan_not
         json_string(json, "subject", notes[i].subject);
         json_string(json, "why", notes[i].why);
         json_u64(json, "files", notes[i].files);
-        json_u64(json, "bytes", notes[i].bytes);
+        put_size(json, "bytes", notes[i].bytes);
         json_close(json);
     }
     json_close(json);
@@ -80,11 +89,7 @@ static void put_files(struct json *json, const struct plan *plan)
         json_string(json, "target", buf_str(&text));
         json_string(json, "etag", file->etag);
         json_u64(json, "size", file->size);
-        if (file->plain_size == PLAN_SIZE_UNKNOWN) {
-            json_null(json, "plain_size");
-        } else {
-            json_u64(json, "plain_size", file->plain_size);
-        }
+        put_size(json, "plain_size", file->plain_size);
         json_bool(json, "incremental", file->incremental);
         json_close(json);
     }

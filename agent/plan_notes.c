@@ -30,13 +30,14 @@ void plan_notes_count(struct plan *plan, uint32_t skipped, uint64_t files, uint6
 {
     ASSERT(skipped < plan->skipped_count);
     plan->skipped[skipped].files += files;
-    plan->skipped[skipped].bytes += bytes;
+    plan->skipped[skipped].bytes = plan_add_sizes(plan->skipped[skipped].bytes, bytes);
 }
 
 void plan_notes_missing(struct plan *plan, const char *key, const char *why)
 {
     const uint32_t at = add(plan, &plan->missing, &plan->missing_count, key, why);
     plan->missing[at].files++;
+    plan->missing[at].bytes = PLAN_SIZE_UNKNOWN; /* of what is not there */
     plan->missing_total++;
 }
 
@@ -50,7 +51,7 @@ void plan_notes_warn(struct plan *plan, const char *subject, uint64_t files, uin
     va_end(args);
     const uint32_t at = add(plan, &plan->warnings, &plan->warning_count, subject, text);
     plan->warnings[at].files += files;
-    plan->warnings[at].bytes += bytes;
+    plan->warnings[at].bytes = plan_add_sizes(plan->warnings[at].bytes, bytes);
 }
 
 static int compare_notes(const void *a, const void *b)

@@ -91,27 +91,81 @@ static void print_tables(const struct plan *plan, FILE *file)
     text_table_free(table);
 }
 
-static void print_notes(const char *title, const struct plan_note *notes, uint32_t count,
-                        uint64_t total, FILE *file)
+static void add_note(struct text_table *table, const char *subject, uint64_t files, uint64_t bytes,
+                     const char *why)
 {
-    static const struct text_column COLUMNS[] = {
-        {"WHAT", false}, {"FILES", true}, {"BYTES", true}, {"WHY", false}};
-    if (total == 0) {
+    text_table_add(table, subject);
+    text_table_add_u64(table, files);
+    if (bytes == PLAN_SIZE_UNKNOWN) {
+        text_table_add(table, "-");
+    } else {
+        text_table_add_bytes(table, bytes);
+    }
+    text_table_add(table, why);
+}
+
+static const struct text_column NOTE_COLUMNS[] = {
+    {"WHAT", false}, {"FILES", true}, {"BYTES", true}, {"WHY", false}};
+
+/* One line for all tables that --include or --exclude leaves out, when they are more than a few. */
+static void add_left_out(struct text_table *table, const struct plan *plan, const char *why)
+{
+    enum { FEW = 4 };
+    uint64_t tables = 0, files = 0, bytes = 0;
+    for (uint32_t i = 0; i < plan->skipped_count; i++) {
+        const struct plan_note *note = &plan->skipped[i];
+        if (strcmp(note->why, why) == 0) {
+            tables += strchr(note->subject, '/') == NULL; /* not one of its indexes */
+            files += note->files;
+            bytes = plan_add_sizes(bytes, note->bytes);
+        }
+    }
+    if (tables > FEW) {
+        autofree char *subject = xasprintf("%" PRIu64 " tables", tables);
+        add_note(table, subject, files, bytes, why);
         return;
     }
-    (void)fprintf(file, "\n%s:\n", title);
-    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
-    for (uint32_t i = 0; i < count; i++) {
-        text_table_add(table, notes[i].subject);
-        text_table_add_u64(table, notes[i].files);
-        text_table_add_bytes(table, notes[i].bytes);
-        text_table_add(table, notes[i].why);
+    for (uint32_t i = 0; i < plan->skipped_count; i++) {
+        const struct plan_note *note = &plan->skipped[i];
+        if (strcmp(note->why, why) == 0) {
+            add_note(table, note->subject, note->files, note->bytes, note->why);
+        }
+    }
+}
+
+static void print_left_out(const struct plan *plan, FILE *file)
+{
+    if (plan->skipped_count == 0) {
+        return;
+    }
+    (void)fputs("\nleft out:\n", file);
+    struct text_table *table = text_table_new(NOTE_COLUMNS, ARRAY_SIZE(NOTE_COLUMNS));
+    for (uint32_t i = 0; i < plan->skipped_count; i++) {
+        const struct plan_note *note = &plan->skipped[i];
+        if (strcmp(note->why, SELECTION_EXCLUDED) != 0 &&
+            strcmp(note->why, SELECTION_NOT_INCLUDED) != 0) {
+            add_note(table, note->subject, note->files, note->bytes, note->why);
+        }
+    }
+    add_left_out(table, plan, SELECTION_EXCLUDED);
+    add_left_out(table, plan, SELECTION_NOT_INCLUDED);
+    text_table_print(table, "  ", file);
+    text_table_free(table);
+}
+
+static void print_missing(const struct plan *plan, FILE *file)
+{
+    if (plan->missing_total == 0) {
+        return;
+    }
+    (void)fputs("\nmissing:\n", file);
+    struct text_table *table = text_table_new(NOTE_COLUMNS, ARRAY_SIZE(NOTE_COLUMNS));
+    for (uint32_t i = 0; i < plan->missing_count; i++) {
+        const struct plan_note *note = &plan->missing[i];
+        add_note(table, note->subject, note->files, note->bytes, note->why);
     }
     text_table_print(table, "  ", file);
     text_table_free(table);
-    if (total > count) {
-        (void)fprintf(file, "  and %" PRIu64 " more\n", total - count);
-    }
 }
 
 static void print_warnings(const struct plan *plan, FILE *file)
@@ -157,8 +211,8 @@ void plan_print(const struct config *config, const char *source_name, const stru
     print_nodes(plan, file);
     (void)fputc('\n', file);
     print_tables(plan, file);
-    print_notes("left out", plan->skipped, plan->skipped_count, plan->skipped_count, file);
-    print_notes("missing", plan->missing, plan->missing_count, plan->missing_total, file);
+    print_left_out(plan, file);
+    print_missing(plan, file);
     print_warnings(plan, file);
     print_space(config, plan, file);
     (void)fprintf(file, "\nrequests: %" PRIu64 " to list, %" PRIu64 " to fetch\n",

@@ -84,7 +84,9 @@ struct plan_work {
     uint64_t archived;          /* files that would have to be thawed first */
     const char *archived_first; /* the key of one */
     uint64_t stray;             /* objects below a node that are no backup keys */
-    const char *stray_first;
+    uint64_t stray_bytes;
+    const char *stray_first; /* the key of one, and what is wrong with it */
+    const char *stray_why;
     uint64_t manifest_requests;
 
     /* of the node at hand */
@@ -148,6 +150,7 @@ void plan_place_finish(struct plan *plan);
  * last one counts what came after. Returns the line's index, for plan_notes_count. */
 enum { PLAN_NOTES_MAX = 1000 };
 uint32_t plan_notes_skipped(struct plan *plan, const char *subject, const char *why);
+/* Any bytes may be PLAN_SIZE_UNKNOWN, and so is a sum with them. */
 void plan_notes_count(struct plan *plan, uint32_t skipped, uint64_t files, uint64_t bytes);
 void plan_notes_missing(struct plan *plan, const char *key, const char *why);
 /* By subject: they come in the order of listings, which is nobody's. */

@@ -57,10 +57,10 @@ bool selection_takes_table(const struct selection *selection, const char *keyspa
     } else if (selection->skip_system_auth && strcmp(keyspace, "system_auth") == 0) {
         why = "system_auth is kept";
     } else if (list_matches(&selection->exclude, keyspace, table)) {
-        why = "excluded";
+        why = SELECTION_EXCLUDED;
     } else if (selection->include.count > 0 &&
                !list_matches(&selection->include, keyspace, table)) {
-        why = "not included";
+        why = SELECTION_NOT_INCLUDED;
     }
     if (why != NULL) {
         *ret_why = why;

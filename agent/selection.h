@@ -45,6 +45,10 @@ struct selection {
                              a key's time to get UTC (priam spec 1.2) */
 };
 
+/* What --exclude and --include leave out. */
+#define SELECTION_EXCLUDED "excluded"
+#define SELECTION_NOT_INCLUDED "not included"
+
 /* False: the table is left out; *ret_why says why, a literal. `table` is without its id. */
 bool selection_takes_table(const struct selection *selection, const char *keyspace,
                            const char *table, const char **ret_why);

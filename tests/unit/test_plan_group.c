@@ -238,6 +238,22 @@ static void test_left_out(void **state)
     assert_int_equal(plan->skipped[1].bytes, 6 * 7 + 6 * 5); /* plain as named, stored as listed */
 }
 
+/* A v1 manifest knows no sizes, and what is not listed for it has none. */
+static void test_left_out_v1(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world_both_v1(world, T0, "ks/t-1/mc-1-big", "one");
+    world_both_v1(world, T0, "system/local-7/mc-9-big", "local");
+    (void)world_snapshot_v1(world, T0);
+    world_put_v1(world, T0 + MINUTES(1), "SST", "system/local-7/mc-10-big", "local", "");
+    assert_plan(world);
+    assert_int_equal(world->plan->skipped_count, 1);
+    assert_int_equal(world->plan->skipped[0].files, 12);
+    assert_true(world->plan->skipped[0].bytes == PLAN_SIZE_UNKNOWN);
+    world_free(world);
+}
+
 /* Years of SSTables lie before the snapshot's oldest and after the end: they are not looked at. */
 static void test_listing_is_short(void **state)
 {
@@ -336,6 +352,8 @@ static void test_hostile_names(void **state)
     assert_plan(world);
     assert_targets(world, "ks/t-1/nb-1-big\n");
     assert_int_equal(world->plan->skipped[0].files, 2);
+    assert_int_equal(world->plan->skipped[0].bytes, 2);
+    assert_true(world_has_note(world->plan->skipped, 1, "..", "has a '.' or '..' component; "));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -356,6 +374,7 @@ int main(void)
         TEST(test_hostile_names),
         TEST(test_oldest_v2_keys),
         TEST(test_incremental_siblings),
+        cmocka_unit_test(test_left_out_v1),
         cmocka_unit_test(test_v1_minutes),
         cmocka_unit_test(test_cassandra_1_0),
     };

@@ -163,7 +163,7 @@ static void test_print(void **state)
                                         "ks.t       5   1.1 KiB",
                                         "at least 2.2 KiB",
                                         "left out:\n  WHAT ",
-                                        "system.local      9    0 B  node-local",
+                                        "system.local      9    0 B  node-local\n",
                                         "warnings:\n  WHAT  WHY\n  ks.t  is a test\n",
                                         "requests: 3 to list, 5 to fetch"};
     (void)state;
@@ -184,6 +184,46 @@ static void test_print(void **state)
     config_free(config);
 }
 
+static char *print_skipped(struct plan_note *skipped, uint32_t count)
+{
+    struct config *config = rig_load_good(WORDS("plan", "/s"));
+    struct plan plan = small_plan;
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    assert_non_null(file);
+    plan.skipped = skipped;
+    plan.skipped_count = count;
+    plan_print(config, "/s", &plan, file);
+    assert_int_equal(fclose(file), 0);
+    config_free(config);
+    return text;
+}
+
+/* Many tables that one option leaves out are one line; what is not known is not 0. */
+static void test_print_left_out(void **state)
+{
+    struct plan_note skipped[] = {
+        {"a.a", "not included", 8, 1024},      {"a.b", "excluded", 8, PLAN_SIZE_UNKNOWN},
+        {"a.c", "not included", 8, 1024},      {"a.c/.idx", "not included", 8, 1024},
+        {"a.d", "not included", 8, 1024},      {"a.e", "not included", 8, 1024},
+        {"system.peers", "node-local", 9, 10}, {"z.z", "not included", 8, 1024},
+    };
+    (void)state;
+    autofree char *text = print_skipped(skipped, ARRAY_SIZE(skipped));
+    assert_non_null(strstr(text, "  5 tables         48  6.0 KiB  not included\n"));
+    assert_non_null(strstr(text, "  a.b               8        -  excluded\n"));
+    assert_non_null(strstr(text, "  system.peers      9     10 B  node-local\n"));
+    assert_null(strstr(text, "a.a"));
+    skipped[7].bytes = PLAN_SIZE_UNKNOWN;
+    autofree char *unknown = print_skipped(skipped, ARRAY_SIZE(skipped));
+    assert_non_null(strstr(unknown, "  5 tables         48      -  not included\n"));
+    skipped[7].why = "system_auth is kept";
+    autofree char *few = print_skipped(skipped, ARRAY_SIZE(skipped));
+    assert_non_null(strstr(few, "a.c/.idx "));
+    assert_null(strstr(few, "tables "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_free_space),
         cmocka_unit_test_setup_teardown(test_print, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_print_left_out, rig_setup, rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,7 @@ static void test_notes_are_capped(void **state)
     assert_int_equal(world->plan->missing_total, COUNT);
     assert_int_equal(world->plan->missing_count, 1000);
     assert_int_equal(world->plan->missing[999].files, COUNT - 999);
+    assert_true(world->plan->missing[0].bytes == PLAN_SIZE_UNKNOWN);
 }
 
 enum { BIG_SSTABLES = 31250, BIG_COMPONENTS = 8 };

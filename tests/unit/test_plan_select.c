@@ -283,6 +283,23 @@ static void test_incomplete(void **state)
     assert_int_equal(world->plan->file_count, 0);
 }
 
+/* The number is that of the node that is named. */
+static void test_incomplete_nodes(void **state)
+{
+    struct world *world = (struct world *)*state;
+    for (int i = 1; i <= 2; i++) {
+        world->token = i == 1 ? "1" : "2";
+        world_both_v2(world, T0, "ks/t-1/nb-1-big", "one");
+        world_name(world, world_key_v2(world, T0, "ks/t-1/nb-1-big-Filter.db", "NONE"));
+        (void)world_snapshot_v2(world, T0);
+    }
+    world->config.selection.all_tokens = true;
+    world->config.layout = LAYOUT_LOADER;
+    assert_no_plan(world, ERR_NO_BACKUP,
+                   "token 1: the restore point of 2026-11-23T08:00:00Z is "
+                   "not complete: 1 of its objects missing");
+}
+
 static void test_unessential_lost(void **state)
 {
     struct world *world = (struct world *)*state;
@@ -423,23 +440,12 @@ static void test_file_named_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_token),
-        TEST(test_several_tokens),
-        TEST(test_cluster),
-        TEST(test_when),
-        TEST(test_both_dialects),
-        TEST(test_pinned_again),
-        TEST(test_pinned_each),
-        TEST(test_pinned_range),
-        TEST(test_v1_offset),
-        TEST(test_incomplete),
-        TEST(test_unessential_lost),
-        TEST(test_not_even_named),
-        TEST(test_compression_not_named),
-        TEST(test_sibling),
-        TEST(test_bad_manifests),
-        TEST(test_manifest_of_nothing),
-        TEST(test_file_named_twice),
+        TEST(test_token),          TEST(test_several_tokens),        TEST(test_cluster),
+        TEST(test_when),           TEST(test_both_dialects),         TEST(test_pinned_again),
+        TEST(test_pinned_each),    TEST(test_pinned_range),          TEST(test_v1_offset),
+        TEST(test_incomplete),     TEST(test_incomplete_nodes),      TEST(test_unessential_lost),
+        TEST(test_not_even_named), TEST(test_compression_not_named), TEST(test_sibling),
+        TEST(test_bad_manifests),  TEST(test_manifest_of_nothing),   TEST(test_file_named_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
