@@ -364,6 +364,11 @@ bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
     return true;
 }
 
+bool backup_key_is_sorted_ms(int64_t time_ms)
+{
+    return time_ms >= INT64_C(1000000000000) && time_ms <= INT64_C(9999999999999);
+}
+
 /* The start of the component that ends before `end`; `start` bounds the search. */
 static const char *component_before(const char *start, const char *end)
 {

@@ -50,6 +50,10 @@ bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
  * fit. */
 bool backup_key_sibling(const char *key, struct buf *out);
 
+/* True where keys of v2 sort as their times do: 13 digits, from 2001-09 to 2286. Others lie anywhere
+ * among them. */
+bool backup_key_is_sorted_ms(int64_t time_ms);
+
 /* Java's String.hashCode() of the cluster name modulo 10000, as v2 prefixes it (priam spec 2.1).
  * The name is UTF-8; the hash runs over its UTF-16 code units. */
 int backup_key_cluster_hash(const char *cluster, size_t size);

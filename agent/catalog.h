@@ -42,10 +42,20 @@ struct catalog_manifests {
     size_t count;
 };
 
+/* The minutes of a v1 node that have keys, as keys say them. Zeroed: empty; free at_ms. */
+struct catalog_minutes {
+    int64_t *at_ms; /* oldest first */
+    size_t count, capacity;
+};
+
+/* Fills `ret` anew, both ends inclusive: one folder listing. ERR_LIMIT after four million. */
+int catalog_find_minutes(const struct catalog_node *node, struct source *source, int64_t from_ms,
+                         int64_t to_ms, struct catalog_minutes *ret, struct err *e) MUST_CHECK;
+
 /*
  * Manifests of a node with from_ms <= time <= to_ms, newest first, at most `most` of them (0: all).
- * v1: one folder listing of the minutes and one small listing of each minute's META/ until enough
- * are found, sixteen at a time. v2: one listing of META_V2/ from from_ms on.
+ * v1: folder listings of the minutes, from the newest days back, and one small listing of each
+ * minute's META/ until enough are found, sixteen at a time. v2: one listing of META_V2/ from from_ms on.
  */
 int catalog_find_manifests(const struct catalog_node *node, struct source *source, int64_t from_ms,
                            int64_t to_ms, size_t most, int64_t v1_offset_ms,

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "agent/backup_key.h"
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
@@ -17,6 +18,9 @@ enum {
     BATCH_FIRST = 16,
     BATCH_MAX = 1024,
 };
+
+/* Two days: a daily snapshot lies in them. */
+#define STEP_FIRST_MS (INT64_C(2) * 24 * 60 * 60 * 1000)
 
 void catalog_manifests_done(struct catalog_manifests *manifests)
 {
@@ -58,62 +62,54 @@ static void manifests_add(struct catalog_manifests *list, const struct catalog_m
 
 /* v1 */
 
-struct minutes {
-    const char *prefix;
-    int64_t from_ms, to_ms; /* as keys say it */
-    int64_t *at_ms;
-    size_t count, capacity;
+struct minute_listing {
+    size_t prefix_size;
+    int64_t from_ms, to_ms;
+    struct catalog_minutes *found;
 };
 
 static int take_minute(void *ctx, const struct s3_entry *entry, struct err *e)
 {
-    struct minutes *minutes = (struct minutes *)ctx;
-    const size_t prefix_size = strlen(minutes->prefix);
+    struct minute_listing *listing = (struct minute_listing *)ctx;
+    struct catalog_minutes *found = listing->found;
     int64_t ms;
-    if (!entry->is_folder || strlen(entry->key) != prefix_size + MINUTE_SIZE + 1 ||
-        !parse_minute_ms(entry->key + prefix_size, MINUTE_SIZE, &ms) || ms < minutes->from_ms ||
-        ms > minutes->to_ms) {
+    if (!entry->is_folder || strlen(entry->key) != listing->prefix_size + MINUTE_SIZE + 1 ||
+        !parse_minute_ms(entry->key + listing->prefix_size, MINUTE_SIZE, &ms) ||
+        ms < listing->from_ms) {
         return 0;
     }
-    if (minutes->count == MINUTES_MAX) {
-        (void)err_set(e, ERR_LIMIT, "'%s': holds more than %d minutes", minutes->prefix,
+    if (ms > listing->to_ms) {
+        return 1; /* twelve digits sort as numbers do */
+    }
+    if (found->count == MINUTES_MAX) {
+        (void)err_set(e, ERR_LIMIT, "'%s': is one of more than %d minutes", entry->key,
                       (int)MINUTES_MAX);
         return err_hint(e, "narrow the time with --range");
     }
-    if (minutes->count == minutes->capacity) {
-        minutes->capacity = minutes->capacity == 0 ? 1024 : minutes->capacity * 2;
-        minutes->at_ms = xrealloc(minutes->at_ms, minutes->capacity, sizeof(*minutes->at_ms));
+    if (found->count == found->capacity) {
+        found->capacity = found->capacity == 0 ? 1024 : found->capacity * 2;
+        found->at_ms = xrealloc(found->at_ms, found->capacity, sizeof(*found->at_ms));
     }
-    minutes->at_ms[minutes->count++] = ms;
+    found->at_ms[found->count++] = ms;
     return 0;
 }
 
-static int newest_minute_first(const void *left, const void *right)
+int catalog_find_minutes(const struct catalog_node *node, struct source *source, int64_t from_ms,
+                         int64_t to_ms, struct catalog_minutes *ret, struct err *e)
 {
-    const int64_t a = *(const int64_t *)left;
-    const int64_t b = *(const int64_t *)right;
-    return (a < b) - (a > b);
-}
-
-static int list_minutes(const struct catalog_node *node, struct source *source,
-                        struct minutes *minutes, struct err *e)
-{
-    minutes->prefix = node->prefix;
+    ASSERT(!node->v2);
+    struct minute_listing listing = {
+        .prefix_size = strlen(node->prefix), .from_ms = from_ms, .to_ms = to_ms, .found = ret};
+    ret->count = 0;
     autofree char *start_after = NULL;
-    if (minutes->from_ms > 0) {
+    if (from_ms > 0) {
         /* The bare minute sorts before all keys below it. */
         char text[TIME_TEXT_SIZE];
-        start_after = xasprintf("%s%s", node->prefix, format_minute(minutes->from_ms, text));
+        start_after = xasprintf("%s%s", node->prefix, format_minute(from_ms, text));
     }
     const struct s3_list list = {
         .prefix = node->prefix, .start_after = start_after, .by_folder = true};
-    if (source_list(source, &list, take_minute, minutes, e) != 0) {
-        return -1;
-    }
-    if (minutes->count > 1) {
-        qsort(minutes->at_ms, minutes->count, sizeof(*minutes->at_ms), newest_minute_first);
-    }
-    return 0;
+    return source_list(source, &list, take_minute, &listing, e);
 }
 
 /* Some minutes, each asked whether it has a manifest. */
@@ -121,8 +117,8 @@ struct batch {
     const struct catalog_node *node;
     struct source *source;
     int64_t offset_ms;
-    const int64_t *minutes;
-    struct catalog_manifest *found; /* one a minute; key NULL: none */
+    const int64_t *minutes;         /* ends before this */
+    struct catalog_manifest *found; /* one a minute, newest first; key NULL: none */
 };
 
 struct minute_search {
@@ -154,8 +150,8 @@ static int search_minute(void *ctx, size_t index, struct err *e)
     const struct batch *batch = (const struct batch *)ctx;
     struct minute_search search = {.batch = batch, .found = &batch->found[index]};
     char text[TIME_TEXT_SIZE];
-    autofree char *prefix =
-        xasprintf("%s%s/META/", batch->node->prefix, format_minute(batch->minutes[index], text));
+    autofree char *prefix = xasprintf("%s%s/META/", batch->node->prefix,
+                                      format_minute(*(batch->minutes - 1 - index), text));
     return source_list(batch->source, &(struct s3_list){.prefix = prefix}, take_meta, &search, e);
 }
 
@@ -185,23 +181,48 @@ static int64_t subtract_time(int64_t a, int64_t b)
     return difference;
 }
 
-static int find_v1(const struct catalog_node *node, struct source *source,
-                   const struct minutes *minutes, size_t most, int64_t offset_ms,
-                   struct catalog_manifests *ret, struct err *e)
+/* Looks through the minutes, from the last one on, until enough are found. */
+static int search_minutes(struct batch *batch, const struct catalog_minutes *minutes, size_t most,
+                          struct catalog_manifests *ret, struct err *e)
 {
-    struct batch batch = {.node = node, .source = source, .offset_ms = offset_ms};
     size_t batch_size = BATCH_FIRST;
-    for (size_t done = 0; done < minutes->count && (most == 0 || ret->count < most);) {
-        const size_t left = minutes->count - done;
+    for (size_t left = minutes->count; left > 0 && (most == 0 || ret->count < most);) {
         const size_t count = left < batch_size ? left : batch_size;
-        batch.minutes = minutes->at_ms + done;
-        if (search_batch(&batch, count, ret, e) != 0) {
+        batch->minutes = minutes->at_ms + left;
+        if (search_batch(batch, count, ret, e) != 0) {
             return -1;
         }
-        done += count;
+        left -= count;
         batch_size = batch_size < BATCH_MAX ? batch_size * 2 : batch_size;
     }
     return 0;
+}
+
+/* The newest are wanted of what may be years: goes back in steps that grow, not from the start. */
+static int find_v1(const struct catalog_node *node, struct source *source, int64_t from_ms,
+                   int64_t to_ms, size_t most, int64_t offset_ms, struct catalog_manifests *ret,
+                   struct err *e)
+{
+    struct batch batch = {.node = node, .source = source, .offset_ms = offset_ms};
+    struct catalog_minutes minutes = {0};
+    const int64_t now_ms = clock_wall_ms();
+    int64_t step_ms = most == 0 ? INT64_MAX : STEP_FIRST_MS;
+    int64_t anchor_ms = to_ms < now_ms ? to_ms : now_ms;
+    int result = 0;
+    for (bool more = true; result == 0 && more;) {
+        const int64_t back_ms = subtract_time(anchor_ms, step_ms);
+        const int64_t start_ms = back_ms > from_ms ? back_ms : from_ms;
+        result = catalog_find_minutes(node, source, start_ms, to_ms, &minutes, e);
+        if (result == 0) {
+            result = search_minutes(&batch, &minutes, most, ret, e);
+        }
+        more = start_ms > from_ms && start_ms > 0 && ret->count < most;
+        anchor_ms = start_ms;
+        to_ms = start_ms - 1;
+        step_ms = step_ms < INT64_MAX / 4 ? step_ms * 4 : INT64_MAX;
+    }
+    free(minutes.at_ms);
+    return result;
 }
 
 /* v2 */
@@ -224,8 +245,11 @@ static int take_meta_v2(void *ctx, const struct s3_entry *entry, struct err *e)
     }
     if (key.kind != KEY_META_V2 || !ends_with(key.file, ".json") ||
         strncmp((const char *)key.file.data, START, sizeof(START) - 1) != 0 ||
-        key.time_ms < metas->from_ms || key.time_ms > metas->to_ms) {
+        key.time_ms < metas->from_ms) {
         return 0;
+    }
+    if (key.time_ms > metas->to_ms) {
+        return backup_key_is_sorted_ms(key.time_ms) ? 1 : 0;
     }
     if (metas->found->count == MANIFESTS_MAX) {
         return err_set(e, ERR_LIMIT, "'%s': is one of more than %d manifests", entry->key,
@@ -242,12 +266,9 @@ static int take_meta_v2(void *ctx, const struct s3_entry *entry, struct err *e)
 static int find_v2(const struct catalog_node *node, struct source *source, int64_t from_ms,
                    int64_t to_ms, struct catalog_manifests *ret, struct err *e)
 {
-    /* Keys of 13 digits, from 2001-09 to 2286, sort as their times do; earlier ones would not. */
-    static const int64_t SORTED_FROM_MS = INT64_C(1000000000000);
-    static const int64_t SORTED_TO_MS = INT64_C(9999999999999);
     autofree char *prefix = xasprintf("%sMETA_V2/", node->prefix);
     autofree char *start_after = NULL;
-    if (from_ms >= SORTED_FROM_MS && from_ms <= SORTED_TO_MS) {
+    if (backup_key_is_sorted_ms(from_ms)) {
         start_after = xasprintf("%s%" PRId64, prefix, from_ms);
     }
     struct metas metas = {.base = source->base, .from_ms = from_ms, .to_ms = to_ms, .found = ret};
@@ -279,18 +300,10 @@ int catalog_find_manifests(const struct catalog_node *node, struct source *sourc
 {
     ASSERT(node->prefix != NULL && source->base != NULL);
     struct catalog_manifests found = {0};
-    struct minutes minutes = {.from_ms = subtract_time(from_ms, v1_offset_ms),
-                              .to_ms = subtract_time(to_ms, v1_offset_ms)};
-    int result;
-    if (node->v2) {
-        result = find_v2(node, source, from_ms, to_ms, &found, e);
-    } else {
-        result = list_minutes(node, source, &minutes, e);
-        if (result == 0) {
-            result = find_v1(node, source, &minutes, most, v1_offset_ms, &found, e);
-        }
-        free(minutes.at_ms);
-    }
+    const int result =
+        node->v2 ? find_v2(node, source, from_ms, to_ms, &found, e)
+                 : find_v1(node, source, subtract_time(from_ms, v1_offset_ms),
+                           subtract_time(to_ms, v1_offset_ms), most, v1_offset_ms, &found, e);
     if (result != 0) {
         catalog_manifests_done(&found);
         return -1;

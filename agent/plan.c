@@ -133,6 +133,25 @@ static int plan_node(struct plan_work *work, const struct plan_choice *choice, s
     return result;
 }
 
+/* For the hint only, so it is not looked for before it is needed: in v1 that takes a listing for
+ * every minute between the two. */
+static int find_previous(struct plan_work *work, const struct plan_choice *choice, struct err *e)
+{
+    const struct selection *selection = &work->config->selection;
+    struct catalog_manifests before = {0};
+    int64_t from_ms, to_ms;
+    plan_select_bounds(selection, choice->node, &from_ms, &to_ms);
+    if (catalog_find_manifests(choice->node, work->source, from_ms, work->node->snapshot_ms - 1, 1,
+                               selection->v1_offset_ms, &before, e) < 0) {
+        return -1;
+    }
+    if (before.count > 0) {
+        work->node->previous_ms = before.items[0].time_ms;
+    }
+    catalog_manifests_done(&before);
+    return 0;
+}
+
 static int check_layout(const struct config *config, size_t nodes, struct err *e)
 {
     /* verify writes nothing, so nothing can get mixed. */
@@ -157,8 +176,8 @@ static int plan_nodes(struct plan_work *work, const struct catalog *catalog, str
     work->by_token = count > 1;
     for (size_t i = 0; result == 0 && i < count; i++) {
         result = plan_node(work, &choices[i], e);
-        if (result == 0 && work->node->missing > 0 && choices[i].manifests.count > 1) {
-            work->node->previous_ms = choices[i].manifests.items[1].time_ms;
+        if (result == 0 && work->node->missing > 0) {
+            result = find_previous(work, &choices[i], e);
         }
     }
     plan_choices_free(choices, count);

@@ -6,10 +6,6 @@
 #include "agent/manifest_read.h"
 #include "agent/plan_work.h"
 
-/* From here to 2286 the milliseconds of keys have 13 digits and sort as numbers do, also on servers
- * that list directory by directory; the few files that claim to be older are found without help. */
-#define ORDERED_FROM_MS INT64_C(1000000000000)
-
 /* system keyspaces hold what a loader must not stream into a live cluster. */
 static bool is_system(const char *keyspace)
 {
@@ -227,7 +223,7 @@ static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
         return 0;
     }
     if (key.time_ms > listing->last_ms) {
-        return listing->ordered && key.time_ms >= ORDERED_FROM_MS ? 1 : 0;
+        return listing->ordered && backup_key_is_sorted_ms(key.time_ms) ? 1 : 0;
     }
     if (key.time_ms < listing->first_ms) {
         return 0;
@@ -247,7 +243,7 @@ static int list_v2(struct plan_work *work, const char *type, int64_t first_ms, i
     }
     autofree char *prefix = xasprintf("%s%s/", work->choice->node->prefix, type);
     autofree char *after = xasprintf("%s%lld", prefix, (long long)first_ms);
-    const bool ordered = first_ms >= ORDERED_FROM_MS;
+    const bool ordered = backup_key_is_sorted_ms(first_ms);
     struct listing listing = {
         .work = work, .first_ms = first_ms, .last_ms = last_ms, .ordered = ordered};
     const struct s3_list list = {.prefix = prefix, .start_after = ordered ? after : NULL};
@@ -273,38 +269,6 @@ static int collect_v2(struct plan_work *work, const struct manifest_span *span, 
     return list_v2(work, "SECONDARY_INDEX_V2", first_ms, last_ms, e);
 }
 
-/* The minutes of a v1 node that may hold incrementals. */
-struct minutes {
-    struct plan_work *work;
-    size_t prefix_size;
-    int64_t first_ms, last_ms;
-    int64_t *items;
-    size_t count, capacity;
-};
-
-static int on_minute(void *ctx, const struct s3_entry *entry, struct err *e)
-{
-    struct minutes *minutes = (struct minutes *)ctx;
-    (void)e; /* nothing here fails */
-    int64_t ms;
-    const char *name = entry->key + minutes->prefix_size;
-    if (!entry->is_folder || strlen(name) != 13 || !parse_minute_ms(name, 12, &ms)) {
-        return 0; /* another dialect's, or no backup at all */
-    }
-    if (ms > minutes->last_ms) {
-        return 1; /* twelve digits sort as numbers do */
-    }
-    if (ms >= minutes->first_ms) {
-        if (minutes->count == minutes->capacity) {
-            minutes->capacity = minutes->capacity == 0 ? 64 : minutes->capacity * 2;
-            minutes->items =
-                (int64_t *)xrealloc(minutes->items, minutes->capacity, sizeof(*minutes->items));
-        }
-        minutes->items[minutes->count++] = ms;
-    }
-    return 0;
-}
-
 static int list_v1(struct plan_work *work, int64_t minute_ms, const char *type, struct err *e)
 {
     char minute[TIME_TEXT_SIZE];
@@ -315,20 +279,15 @@ static int list_v1(struct plan_work *work, int64_t minute_ms, const char *type, 
     return source_list(work->source, &list, on_listed, &listing, e);
 }
 
+struct minute_walk {
+    struct plan_work *work;
+    struct catalog_minutes minutes; /* that may hold incrementals */
+};
+
 static int list_incrementals(void *ctx, size_t at, struct err *e)
 {
-    const struct minutes *minutes = (const struct minutes *)ctx;
-    return list_v1(minutes->work, minutes->items[at], "SST", e);
-}
-
-static int list_minutes(struct plan_work *work, struct minutes *minutes, struct err *e)
-{
-    const char *prefix = work->choice->node->prefix;
-    char text[TIME_TEXT_SIZE];
-    autofree char *after = xasprintf("%s%s", prefix, format_minute(minutes->first_ms, text));
-    minutes->prefix_size = strlen(prefix);
-    const struct s3_list list = {.prefix = prefix, .start_after = after, .by_folder = true};
-    return source_list(work->source, &list, on_minute, minutes, e);
+    const struct minute_walk *walk = (const struct minute_walk *)ctx;
+    return list_v1(walk->work, walk->minutes.at_ms[at], "SST", e);
 }
 
 static int collect_v1(struct plan_work *work, const struct manifest_span *span, struct err *e)
@@ -339,15 +298,15 @@ static int collect_v1(struct plan_work *work, const struct manifest_span *span, 
     if (!work->incrementals) {
         return 0;
     }
-    struct minutes minutes = {.work = work,
-                              .first_ms = work->from_ms - PLAN_SPREAD_MS,
-                              .last_ms = work->to_ms + PLAN_SPREAD_MS};
-    int result = list_minutes(work, &minutes, e);
+    struct minute_walk walk = {.work = work};
+    int result =
+        catalog_find_minutes(work->choice->node, work->source, work->from_ms - PLAN_SPREAD_MS,
+                             work->to_ms + PLAN_SPREAD_MS, &walk.minutes, e);
     if (result == 0) {
         /* A day has up to 1,440 minutes, and each listing waits for the network. */
-        result = fan_out(minutes.count, list_incrementals, &minutes, e);
+        result = fan_out(walk.minutes.count, list_incrementals, &walk, e);
     }
-    free(minutes.items);
+    free(walk.minutes.at_ms);
     return result;
 }
 

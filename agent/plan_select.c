@@ -203,7 +203,7 @@ static int choose_point(const struct config *config, struct source *source,
         int64_t from_ms, to_ms;
         plan_select_bounds(selection, node, &from_ms, &to_ms);
         struct plan_choice choice = {.node = node};
-        if (catalog_find_manifests(node, source, from_ms, to_ms, 2, selection->v1_offset_ms,
+        if (catalog_find_manifests(node, source, from_ms, to_ms, 1, selection->v1_offset_ms,
                                    &choice.manifests, e) < 0) {
             catalog_manifests_done(&best.manifests);
             return -1;

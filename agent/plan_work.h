@@ -33,7 +33,7 @@ enum {
 /* One node and its restore point. */
 struct plan_choice {
     const struct catalog_node *node;
-    struct catalog_manifests manifests; /* the chosen one, and the one before it if there is one */
+    struct catalog_manifests manifests; /* the chosen one */
     bool both_dialects;                 /* the token has restore points in the other one too */
 };
 

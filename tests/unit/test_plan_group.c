@@ -238,6 +238,44 @@ static void test_left_out(void **state)
     assert_int_equal(plan->skipped[1].bytes, 6 * 7 + 6 * 5); /* plain as named, stored as listed */
 }
 
+/* A time of 14 digits lies among those of 13: it is no sign that enough was seen. */
+static void test_odd_time(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_put_file_v2(world, T0 * 10, "ks/t-1/nb-9-big-Data.db", "of the year 2538");
+    world_put_v2(world, T0 + MINUTES(1), "ks/t-1/nb-2-big", "two", "");
+    set_at(world, T0 + MINUTES(2));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\nks/t-1/nb-2-big\n");
+}
+
+/* Days of minutes before the newest snapshot are not looked at, nor for the snapshot before. */
+static void test_v1_listing_is_short(void **state)
+{
+    (void)state;
+    static const int64_t AT = INT64_C(1700000040000);
+    struct world *world = world_new();
+    for (int i = 1; i < 9000; i++) {
+        const char *key = world_key_v1(world, AT - MINUTES(i), "SST", "ks/t-1/mc-1-big-Data.db");
+        memory_source_put(world->source, key, "x");
+    }
+    world_both_v1(world, AT - MINUTES(1440), "ks/t-1/mc-1-big", "one");
+    (void)world_snapshot_v1(world, AT - MINUTES(1440));
+    world_both_v1(world, AT, "ks/t-1/mc-2-big", "two");
+    (void)world_snapshot_v1(world, AT);
+    set_at(world, AT + MINUTES(5));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/mc-2-big\n");
+    /* Four for the node, the minutes twice, sixteen META/, SNAP/ and eleven SST/. */
+    assert_in_range(world->plan->list_requests, 10, 34);
+    assert_in_range(memory_source_listed(world->source), 100, 3000);
+    /* It may be long ago. */
+    set_at(world, AT + MINUTES(300000));
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/mc-2-big\n");
+    world_free(world);
+}
+
 /* A v1 manifest knows no sizes, and what is not listed for it has none. */
 static void test_left_out_v1(void **state)
 {
@@ -374,6 +412,8 @@ int main(void)
         TEST(test_hostile_names),
         TEST(test_oldest_v2_keys),
         TEST(test_incremental_siblings),
+        TEST(test_odd_time),
+        cmocka_unit_test(test_v1_listing_is_short),
         cmocka_unit_test(test_left_out_v1),
         cmocka_unit_test(test_v1_minutes),
         cmocka_unit_test(test_cassandra_1_0),
