@@ -34,6 +34,7 @@ struct commit {
     commit_done_fn *done;
     void *ctx;
     size_t group_max;
+    bool syncs_whole; /* one syncfs does for a crowd, in every directory */
     pthread_t thread;
 
     pthread_mutex_t mutex;
@@ -98,7 +99,8 @@ static int sync_file_systems(const struct commit *commit, struct err *e)
  * Brings one file to disk. After a syncfs there is nothing left to write, and an fsync would only
  * cost another flush of the disk's cache; what is wanted is the write error of this very file,
  * which syncfs does not tell before Linux 5.8, and this call does (its man page; errseq
- * since 4.13).
+ * since 4.13). An error of the metadata, which syncfs tells since 5.17 only, ends the journal of
+ * ext4 and shuts XFS down: the renames that follow, or the sync of our journal, fail.
  */
 static int sync_item(const struct commit *commit, const struct commit_item *item, bool synced,
                      struct err *e)
@@ -117,7 +119,7 @@ static int sync_item(const struct commit *commit, const struct commit_item *item
 
 static int sync_data(const struct commit *commit, struct err *e)
 {
-    const bool crowd = commit->group_count > SYNC_EACH_MAX;
+    const bool crowd = commit->syncs_whole && commit->group_count > SYNC_EACH_MAX;
     if (crowd && sync_file_systems(commit, e) < 0) {
         return -1;
     }
@@ -196,7 +198,7 @@ static int place_all(const struct commit *commit, struct err *e)
     for (size_t i = 1; i < commit->group_count; i++) {
         folders += same_folder(commit, i - 1, i) ? 0 : 1;
     }
-    const bool each = folders <= SYNC_EACH_MAX;
+    const bool each = !commit->syncs_whole || folders <= SYNC_EACH_MAX;
     bool made = false;
     size_t end = 0;
     for (size_t first = 0; first < commit->group_count; first = end) {
@@ -329,6 +331,10 @@ struct commit *commit_start(struct target *target, const struct plan *plan, comm
     commit->done = done;
     commit->ctx = ctx;
     commit->group_max = group_size();
+    commit->syncs_whole = true;
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        commit->syncs_whole = commit->syncs_whole && target_dir_syncs_whole(&target->dirs[i]);
+    }
     commit->waiting = xcalloc(commit->group_max, sizeof *commit->waiting);
     commit->group = xcalloc(commit->group_max, sizeof *commit->group);
     mutex_init(&commit->mutex);

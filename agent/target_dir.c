@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 static bool climbs(const char *path)
 {
@@ -95,6 +97,21 @@ void target_dir_done(struct target_dir *dir)
     }
     free(dir->path);
     *dir = TARGET_DIR_INIT;
+}
+
+bool target_dir_syncs_whole(const struct target_dir *dir)
+{
+    static const unsigned long GOOD[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                         TMPFS_MAGIC};
+    ASSERT(dir->root >= 0);
+    struct statfs fs;
+    bool good = false;
+    if (fstatfs(dir->root, &fs) == 0) {
+        for (size_t i = 0; i < ARRAY_SIZE(GOOD) && !good; i++) {
+            good = (unsigned long)fs.f_type == GOOD[i];
+        }
+    }
+    return good;
 }
 
 int target_dir_read(const struct target_dir *dir, const char *name, struct buf *out, struct err *e)

@@ -40,6 +40,15 @@ void target_dir_done(struct target_dir *dir);
 /* True while a process holds the lock; asks without taking it. *ret_pid: 0 when it is not known. */
 bool target_dir_locked(const struct target_dir *dir, uint64_t *ret_pid);
 
+/*
+ * True when one syncfs of its file system is as good as an fsync of every file: data and metadata
+ * are written, the disk's cache is flushed, and a write error stays with the open file, where
+ * sync_file_range finds it. So on ext4, XFS and Btrfs (and in memory there is nothing to lose).
+ * Not where another file system is below: overlayfs keeps the errors of a file's pages elsewhere,
+ * and FUSE passes a syncfs on to virtiofs only.
+ */
+bool target_dir_syncs_whole(const struct target_dir *dir);
+
 /* Reads a small file of .penates/ whole into `out` (cleared first). 1: it is there, 0: it is not.
  */
 int target_dir_read(const struct target_dir *dir, const char *name, struct buf *out,

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -28,6 +29,7 @@ static struct {
     int fail_errno;
     bool failed;
     unsigned write_at_most;
+    long magic;
     unsigned kill_at, calls;
     const char *pause_call;
     bool paused;
@@ -119,6 +121,13 @@ void disk_write_at_most(unsigned bytes)
     mutex_unlock(&mutex);
 }
 
+void disk_pretend(long magic)
+{
+    mutex_lock(&mutex);
+    disk.magic = magic;
+    mutex_unlock(&mutex);
+}
+
 void disk_kill_at(unsigned nth)
 {
     mutex_lock(&mutex);
@@ -176,6 +185,7 @@ void disk_heal(void)
     disk.fail_call = NULL;
     disk.failed = false;
     disk.write_at_most = 0;
+    disk.magic = 0;
     disk.kill_at = 0;
     mutex_unlock(&mutex);
 }
@@ -360,4 +370,17 @@ int __wrap_unlinkat(int folder, const char *path, int flags)
 {
     const struct disk_event event = {.call = "unlinkat", .fd = folder, .name = path};
     return begin(event.call) ? end(__real_unlinkat(folder, path, flags), &event) : -1;
+}
+
+int __real_fstatfs64(int fd, struct statfs *ret);
+int __wrap_fstatfs64(int fd, struct statfs *ret);
+int __wrap_fstatfs64(int fd, struct statfs *ret)
+{
+    const int result = __real_fstatfs64(fd, ret);
+    mutex_lock(&mutex);
+    if (disk.magic != 0) {
+        ret->f_type = disk.magic;
+    }
+    mutex_unlock(&mutex);
+    return result;
 }

@@ -19,6 +19,9 @@ bool disk_failed(void);
 /* pwrite takes this many bytes at a time. */
 void disk_write_at_most(unsigned bytes);
 
+/* What fstatfs says the file system is, by magic number; 0: what it is. */
+void disk_pretend(long magic);
+
 /* The process dies, as by kill -9, in place of its nth call of any kind. 0: never. */
 void disk_kill_at(unsigned nth);
 

@@ -1,6 +1,6 @@
 # The calls that faulty_disk.c stands in for; glibc's names of them with 64-bit offsets.
 set(FAULTY_DISK_CALLS openat64 pwrite64 write fsync fdatasync syncfs sync_file_range ftruncate64
-    fallocate64 renameat renameat2 linkat mkdirat unlinkat)
+    fallocate64 renameat renameat2 linkat mkdirat unlinkat fstatfs64)
 
 unit_test(test_journal LIBRARIES transfer WRAP write)
 unit_test(test_safe_path LIBRARIES transfer WRAP syscall)
