@@ -7,6 +7,10 @@
  * dead connection. */
 enum { STALL_MS = 20000 };
 
+/* A wrong name, port or firewall will not be right in ten minutes; a network that comes up with the
+ * machine is there in half of one. */
+enum { CONTACT_MS = 30000 };
+
 struct source_s3 {
     struct source face;  /* first, for the casts below */
     struct creds *creds; /* NULL: requests are not signed */
@@ -75,6 +79,7 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
         .net_threads = config->net_threads,
         .connections = config->connections,
         .retry_for_ms = config->retry_for_ms,
+        .contact_ms = CONTACT_MS,
         .stall_ms = STALL_MS,
         .bandwidth = config->bandwidth,
         .creds = s3->creds,

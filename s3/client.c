@@ -175,6 +175,7 @@ static void wake_nets(struct s3_client *client, uint64_t nets)
 void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page)
 {
     ASSERT(get->done != NULL);
+    ASSERT(get->etag == NULL || get->etag[0] != '\0');
     ASSERT(page != NULL || get->head || (get->size > 0 && get->into != NULL));
     ASSERT(page != NULL || get->head ||
            (get->offset < get->object_size && get->size <= get->object_size - get->offset));
@@ -238,6 +239,7 @@ void client_give_back(struct s3_client *client, struct net *net, enum verdict ve
     client->stats.requests++;
     client->stats.bytes += bytes;
     if (verdict == VERDICT_DONE) {
+        client->answered = true;
         retry_purse_give(&client->purse);
         retry_flow_grow(&client->flow);
     } else if (verdict == VERDICT_SLOW_DOWN) {
@@ -261,14 +263,21 @@ void client_requeue(struct s3_client *client, struct s3_get *get)
 bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,
                       uint64_t now_ms, uint64_t *ret_delay_ms)
 {
-    ASSERT(get->tries > 0 && now_ms >= get->transfer->first_try_ms);
+    const struct s3_transfer *const transfer = get->transfer;
+    const struct s3_options *const options = &client->options;
+    ASSERT(get->tries > 0 && now_ms >= transfer->budget_from_ms);
     struct retry_try last = {
         .tries = get->tries,
-        .elapsed_ms = now_ms - get->transfer->first_try_ms,
-        .budget_ms = client->options.retry_for_ms,
+        .elapsed_ms = now_ms - transfer->budget_from_ms,
+        .budget_ms = options->retry_for_ms,
         .slow_down = slow_down,
+        .after_ms = transfer->retry_after_ms,
     };
     mutex_lock(&client->lock);
+    client->answered = client->answered || transfer->answered;
+    if (!client->answered && options->contact_ms > 0 && options->contact_ms < last.budget_ms) {
+        last.budget_ms = options->contact_ms;
+    }
     last.purse_empty = !retry_purse_take(&client->purse);
     const bool again = retry_delay(&last, &client->random, ret_delay_ms);
     mutex_unlock(&client->lock);

@@ -42,9 +42,11 @@ struct s3_transfer {
     /* under the client's lock while queued, else whoever has taken it */
     const struct endpoint *endpoint; /* as known at dispatch */
     int64_t skew_ms;                 /* likewise */
-    uint64_t first_try_ms;           /* 0: not tried yet */
+    uint64_t budget_from_ms;         /* 0: not tried yet */
     uint64_t due_ms;                 /* of the next try, while it waits */
     uint64_t received;               /* bytes of the get that are in place */
+    uint64_t retry_after_ms;         /* what the last answer asked for; 0: nothing */
+    bool answered;                   /* by the store, however */
     unsigned repaired;               /* a bit for each verdict that was answered by a repair */
     char etag[HTTP_ETAG_MAX];        /* of the bytes in place, where the caller named none */
 };
@@ -68,6 +70,7 @@ struct s3_client {
     struct endpoint *endpoint; /* the newest; those before it are linked and live as long */
     unsigned endpoint_count;
     int64_t skew_ms; /* the store's clock less ours */
+    bool answered;   /* the store has, once */
     bool cancelled, stopping;
     struct s3_stats stats;
 };

@@ -7,6 +7,7 @@
 
 enum {
     PARTS_MAX = 10000, /* S3 allows no more parts of one upload */
+    RETRY_AFTER_MAX_S = 3600,
 };
 
 typedef void header_fn(struct http_headers *headers, struct slice value);
@@ -115,6 +116,15 @@ static void on_parts_count(struct http_headers *headers, struct slice value)
     }
 }
 
+static void on_retry_after(struct http_headers *headers, struct slice value)
+{
+    uint64_t seconds = 0;
+    if (parse_u64(text_of(value), value.size, &seconds)) {
+        seconds = seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+        headers->retry_after_ms = seconds * 1000;
+    }
+}
+
 static void on_checksum_type(struct http_headers *headers, struct slice value)
 {
     headers->composite = equals(value, "COMPOSITE");
@@ -214,6 +224,7 @@ static const struct {
     {"transfer-encoding", on_encoding},
     {"etag", on_etag},
     {"date", on_date},
+    {"retry-after", on_retry_after},
     {"x-amz-bucket-region", on_region},
     {"x-amz-meta-local-size", on_local_size},
     {"x-amz-mp-parts-count", on_parts_count},

@@ -27,8 +27,9 @@ struct http_headers {
     struct s3_checksum checksum;         /* the cheapest of those sent */
     bool composite;                      /* x-amz-checksum-type: COMPOSITE */
     bool has_local_size;
-    uint64_t local_size;  /* x-amz-meta-local-size */
-    unsigned parts_count; /* x-amz-mp-parts-count; 0: not told */
+    uint64_t local_size;     /* x-amz-meta-local-size */
+    unsigned parts_count;    /* x-amz-mp-parts-count; 0: not told */
+    uint64_t retry_after_ms; /* Retry-After in seconds, its other form counts as not told; 0 */
 };
 
 /* Takes one line, with or without its line end. A status line starts over, so that only the last

@@ -165,8 +165,8 @@ static void start(struct net *net, struct s3_get *get)
 {
     struct err e = ERR_INIT;
     const uint64_t now_ms = clock_mono_ms();
-    if (get->transfer->first_try_ms == 0) {
-        get->transfer->first_try_ms = now_ms;
+    if (get->transfer->budget_from_ms == 0) {
+        get->transfer->budget_from_ms = now_ms;
     }
     struct request *request = take_request(net);
     if (request_begin(request, get, &net->key_cache, &e) != 0) {

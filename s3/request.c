@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "s3/compose.h"
 #include "s3/handle.h"
@@ -12,6 +13,9 @@ enum {
     QUERY_MAX_SIZE = 16384,     /* a prefix, a start and a token, encoded */
     LINES_MAX_SIZE = 32 * 1024, /* a session token of 8 KiB among them */
     ETAG_HEADER_MAX = 1024,
+    /* A try that brought so much was worth it: the budget of retries begins anew. On a slow line a
+     * part can take longer than the whole budget; and a body in crumbs must end some time. */
+    PROGRESS_MIN = 64 * 1024,
 };
 
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
@@ -259,8 +263,19 @@ static void forget_unpinned(struct s3_get *get)
     }
 }
 
+static void note_for_retries(const struct request *request)
+{
+    struct s3_transfer *const transfer = request->get->transfer;
+    transfer->answered = transfer->answered || request->headers.status != 0;
+    transfer->retry_after_ms = request->headers.retry_after_ms;
+    if (request->sink == SINK_INTO && request->body_size >= PROGRESS_MIN) {
+        transfer->budget_from_ms = clock_mono_ms();
+    }
+}
+
 enum verdict request_judge(struct request *request, CURLcode code, struct err *e)
 {
+    note_for_retries(request);
     struct s3_get *const get = request->get;
     const struct client_page *const page = get->transfer->page;
     const int status = request->headers.status;

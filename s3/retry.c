@@ -30,9 +30,11 @@ bool retry_delay(const struct retry_try *last, struct random *random, uint64_t *
         return false;
     }
     const uint64_t left_ms = last->budget_ms - last->elapsed_ms;
-    const uint64_t delay_ms = random_below(random, delay_bound(last) + 1);
+    const uint64_t after_ms = last->after_ms < RETRY_BOUND_MS ? last->after_ms : RETRY_BOUND_MS;
+    /* Beyond the store's wish with jitter, too: it tells everybody the same. */
+    const uint64_t delay_ms = after_ms + random_below(random, delay_bound(last) + 1);
     *ret_delay_ms = delay_ms < left_ms ? delay_ms : left_ms;
-    ASSERT(*ret_delay_ms <= RETRY_BOUND_MS);
+    ASSERT(*ret_delay_ms <= UINT64_C(2) * RETRY_BOUND_MS);
     return true;
 }
 

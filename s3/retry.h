@@ -18,6 +18,7 @@ struct retry_try {
     uint64_t elapsed_ms; /* since the first try began */
     uint64_t budget_ms;  /* 0: one try only */
     bool slow_down;      /* the store asked for less */
+    uint64_t after_ms;   /* and said when to come back; 0: it did not */
     bool purse_empty;    /* retry_purse_take said no */
 };
 

@@ -46,7 +46,9 @@ struct s3_options {
     const char *ca_file;   /* NULL: the system's */
     unsigned net_threads;  /* at least 1 */
     unsigned connections;  /* most requests in flight, shared out over the net threads */
-    uint64_t retry_for_ms; /* budget of one request, from its first try; 0: one try */
+    uint64_t retry_for_ms; /* budget of one request, from its first try or the last that brought
+                              64 KiB; 0: one try */
+    uint64_t contact_ms;   /* the same as long as the store has never answered; 0: no less */
     uint64_t stall_ms;     /* no byte for so long: cut and asked again */
     uint64_t bandwidth;    /* bytes per second for all together, 0: no limit */
     struct creds *creds;   /* borrowed; NULL only with no_sign */

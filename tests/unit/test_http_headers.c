@@ -50,7 +50,8 @@ static void test_facts(void **state)
         READ("content-LENGTH:  5 \r\n", "Content-Range: bytes 3-7/900\r\n", "ETag: \"abc-2\"\r\n",
              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "X-Amz-Bucket-Region: eu-west-1\r\n",
              "x-amz-meta-local-size: 18446744073709551615", "x-amz-mp-parts-count: 10000",
-             "Transfer-Encoding: Chunked", "Server: x");
+             "Transfer-Encoding: Chunked", "Retry-After: 120", "Server: x");
+    assert_int_equal(headers.retry_after_ms, 120000);
     assert_true(headers.has_length && headers.length == 5);
     assert_true(headers.has_range && headers.first == 3 && headers.last == 7);
     assert_int_equal(headers.total, 900);
@@ -70,7 +71,9 @@ static void test_malformed(void **state)
         READ("x-amz-meta-local-size: 12x", "x-amz-mp-parts-count: 10001", "no colon at all",
              "Date: yesterday", "x-amz-checksum-crc32: AAECA===", "x-amz-checksum-crc32c: AAECAw=!",
              "x-amz-checksum-sha1: AAECAw==",
-             "x-amz-bucket-region: a-region-with-a-name-that-is-far-too-long");
+             "x-amz-bucket-region: a-region-with-a-name-that-is-far-too-long",
+             "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT");
+    assert_int_equal(headers.retry_after_ms, 0);
     assert_false(headers.has_local_size);
     assert_int_equal(headers.parts_count, 0);
     assert_true(headers.date_ms == -1);

@@ -61,6 +61,22 @@ static void test_budget(void **state)
     }
 }
 
+static void test_wish_of_the_store(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t after_ms, least_ms, most_ms;
+    } CASES[] = {{0, 0, 500}, {3000, 3000, 3500}, {UINT64_MAX, 20000, 20500}};
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const struct retry_try last = {
+            .tries = 1, .budget_ms = UINT64_MAX, .slow_down = true, .after_ms = CASES[i].after_ms};
+        uint64_t least = 0;
+        const uint64_t most = widest(last, &least);
+        assert_in_range(least, CASES[i].least_ms, CASES[i].least_ms + 20);
+        assert_in_range(most, CASES[i].most_ms - 20, CASES[i].most_ms);
+    }
+}
+
 static void test_purse(void **state)
 {
     (void)state;
@@ -116,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_wish_of_the_store),
         cmocka_unit_test(test_purse),
         cmocka_unit_test(test_flow),
     };

@@ -1,4 +1,5 @@
 #include "agent/base/clock.h"
+#include "agent/base/mem.h"
 #include "s3/s3.h"
 #include "tests/unit/scripted_server.h"
 #include "tests/unit/unit.h"
@@ -275,6 +276,90 @@ static void test_budget(void **state)
     rig_stop(&rig, rig.get.tries);
 }
 
+static void test_retry_after(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.reply = "HTTP/1.1 503 X\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"},
+        {.reply = OK_TEN},
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, ARRAY_SIZE(SCRIPT));
+    const uint64_t begin_ms = clock_mono_ms();
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_in_range(clock_mono_ms() - begin_ms, 1000, 3000);
+    rig_stop(&rig, 2);
+}
+
+enum { PIECE = 64 * 1024 };
+
+/* The head of an answer to bytes first..last of total, and as many of them as are told. */
+static char *cut_answer(size_t first, size_t total, size_t size)
+{
+    char head[256];
+    const int head_size =
+        first == 0 ? snprintf(head, sizeof(head), OK_HEAD "Content-Length: %zu\r\n\r\n", total)
+                   : snprintf(head, sizeof(head),
+                              "HTTP/1.1 206 P\r\nETag: \"e1\"\r\nContent-Length: %zu\r\n"
+                              "Content-Range: bytes %zu-%zu/%zu\r\n\r\n",
+                              total - first, first, total - 1, total);
+    char *answer = xcalloc((size_t)head_size + size + 1, 1);
+    memcpy(answer, head, (size_t)head_size);
+    memset(answer + head_size, 'x', size);
+    return answer;
+}
+
+/* A slow line that breaks off now and then, longer than the budget but never without progress. */
+static void test_budget_begins_anew_with_progress(void **state)
+{
+    (void)state;
+    enum { TRIES = 4, TOTAL = TRIES * PIECE };
+    struct exchange script[TRIES];
+    char *answers[TRIES];
+    for (size_t i = 0; i < TRIES; i++) {
+        answers[i] = cut_answer(i * PIECE, TOTAL, PIECE);
+        script[i] = (struct exchange){.reply = answers[i], .after = AFTER_CLOSE, .delay_ms = 250};
+    }
+    struct rig rig;
+    rig_start_with(&rig, script, TRIES, (struct s3_options){.retry_for_ms = 400, .stall_ms = 5000},
+                   false);
+    rig.get.into = xcalloc(TOTAL, 1);
+    rig.get.size = TOTAL;
+    rig.get.object_size = TOTAL;
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_int_equal(rig.get.into[TOTAL - 1], 'x');
+    rig_stop(&rig, TRIES);
+    free(rig.get.into);
+    for (size_t i = 0; i < TRIES; i++) {
+        free(answers[i]);
+    }
+}
+
+/* The long budget is for a store that was there. */
+static void test_never_answered(void **state)
+{
+    (void)state;
+    static const struct s3_options OPTIONS = {
+        .retry_for_ms = 60000, .contact_ms = 300, .stall_ms = 5000};
+    static const struct exchange DEAD[] = {{.reply = "", .after = AFTER_CLOSE}};
+    struct rig rig;
+    rig_start_with(&rig, DEAD, 1, OPTIONS, true);
+    const uint64_t begin_ms = clock_mono_ms();
+    assert_int_equal(rig_perform(&rig), -1);
+    assert_in_range(clock_mono_ms() - begin_ms, 300, 5000);
+    assert_int_equal(rig.err.kind, ERR_RETRY);
+    rig_stop(&rig, rig.get.tries);
+
+    static const struct exchange ALIVE[] = {
+        {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", .delay_ms = 400},
+        {.reply = "", .after = AFTER_CLOSE, .delay_ms = 400},
+        {.reply = OK_TEN},
+    };
+    rig_start_with(&rig, ALIVE, ARRAY_SIZE(ALIVE), OPTIONS, false);
+    assert_int_equal(rig_perform(&rig), 0);
+    rig_stop(&rig, 3);
+}
+
 static void test_unreachable(void **state)
 {
     (void)state;
@@ -546,6 +631,9 @@ int main(void)
         cmocka_unit_test(test_error_of_same_size),
         cmocka_unit_test(test_slow_down_then_ok),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_budget_begins_anew_with_progress),
+        cmocka_unit_test(test_never_answered),
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_region),
         cmocka_unit_test(test_head),
