@@ -79,7 +79,7 @@ struct s3_stats s3_client_stats(struct s3_client *client);
  */
 struct s3_get {
     const char *key;      /* raw bytes, not encoded; borrowed */
-    const char *etag;     /* If-Match, as listed, without quotes; NULL: any */
+    const char *etag;     /* If-Match, as listed, without quotes; NULL or "": any */
     uint64_t offset;      /* first byte wanted */
     uint64_t size;        /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
     uint64_t object_size; /* as listed; offset 0 and size == object_size: no Range header */

@@ -44,6 +44,7 @@ class FakeS3:
         self.clock_offset, self.latency = clock_offset, latency
         self.tls = tls
         self.faults = []
+        self.quirks = set()  # habits of other stores: see _list_xml and _headers
         self.requests = []
         self.open = self.peak = 0
         self.port = None
@@ -223,6 +224,8 @@ class FakeS3:
             query.get("prefix", ""), query.get("delimiter", ""), after, limit
         )
         token = None if last is None else "t/+=" + urllib.parse.quote(last)
+        if "empty last page" in self.quirks and token is None and entries:
+            token = "t/+=" + urllib.parse.quote(entries[-1])  # MinIO
         if fault and fault.repeat_token:
             token = "t/+=same"
         if fault and fault.endless:
@@ -233,17 +236,27 @@ class FakeS3:
         return await self._send(request, writer, 200, {"Content-Type": "application/xml"}, body)
 
     def _list_xml(self, query, entries, folders, token):
-        url = query.get("encoding-type") == "url"
+        # versitygw sends raw keys whatever was asked for.
+        url = query.get("encoding-type") == "url" and "raw keys" not in self.quirks
+        plain = "-_.~" if "encoded slashes" in self.quirks else "/-_.~"  # Ceph, Garage
 
         def shown(text):
-            return urllib.parse.quote(text, safe="/-_.~") if url else escape(text)
+            return urllib.parse.quote(text, safe=plain) if url else escape(text)
+
+        def etag(thing):
+            return "" if "no ETag" in self.quirks else f"<ETag>&quot;{thing.etag}&quot;</ETag>"
+
+        def storage_class(thing):
+            return ("" if "no storage class" in self.quirks
+                    else f"<StorageClass>{thing.storage_class}</StorageClass>")
 
         out = ['<?xml version="1.0" encoding="UTF-8"?>\n'
                '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
                f"<Name>{self.bucket}</Name><Prefix>{shown(query.get('prefix', ''))}</Prefix>"
                f"<KeyCount>{len(entries) + len(folders)}</KeyCount><MaxKeys>1000</MaxKeys>"]
-        if url:
-            out.append("<EncodingType>url</EncodingType>")
+        told = "<EncodingType>url</EncodingType>" if url else ""
+        if "encoding told last" not in self.quirks:  # MinIO
+            out.append(told)
         out.append(f"<IsTruncated>{'true' if token else 'false'}</IsTruncated>")
         if token:
             out.append(f"<NextContinuationToken>{escape(token)}</NextContinuationToken>")
@@ -256,9 +269,11 @@ class FakeS3:
                 algorithms += f"<ChecksumType>{thing.checksum_type}</ChecksumType>"
             out.append(
                 f"<Contents><Key>{shown(name)}</Key><LastModified>{thing.modified}</LastModified>"
-                f"<ETag>&quot;{thing.etag}&quot;</ETag>{algorithms}<Size>{thing.body.size}</Size>"
-                f"<StorageClass>{thing.storage_class}</StorageClass></Contents>"
+                f"{etag(thing)}{algorithms}<Size>{thing.body.size}</Size>"
+                f"{storage_class(thing)}</Contents>"
             )
+        if "encoding told last" in self.quirks:
+            out.append(told)
         for name in folders:
             out.append(f"<CommonPrefixes><Prefix>{shown(name)}</Prefix></CommonPrefixes>")
         out.append("</ListBucketResult>")
@@ -298,6 +313,8 @@ class FakeS3:
             headers["Content-Range"] = f"bytes {first}-{first + size - 1}/{thing.body.size}"
         if parts:
             headers["x-amz-mp-parts-count"] = str(parts)
+        if "no ETag" in self.quirks:
+            headers["ETag"] = None
         headers.update(thing.headers)
         return headers
 

@@ -67,9 +67,19 @@ class Object:
     headers: dict = dataclasses.field(default_factory=dict)  # sent as they are
 
 
+def byte_order(key):
+    return key.encode()
+
+
+def folder_order(key):
+    """As SeaweedFS lists: the keys below a/ before a-b, although '-' is less than '/'."""
+    return key.encode().split(b"/")
+
+
 class Store:
     def __init__(self):
         self.objects = {}
+        self.order = byte_order
         self._sorted = None
 
     def put(self, key, data, **extra):
@@ -96,13 +106,13 @@ class Store:
 
     def keys(self):
         if self._sorted is None:
-            self._sorted = sorted(self.objects, key=lambda key: key.encode())
+            self._sorted = sorted(self.objects, key=self.order)
         return self._sorted
 
     def list(self, prefix, delimiter, after, limit):
         """(entries, folders, last name or None when there is no more)."""
         names = self.keys()
-        at = bisect.bisect_left(names, prefix.encode(), key=lambda key: key.encode())
+        at = bisect.bisect_left(names, self.order(prefix), key=self.order)
         entries, folders = [], []
         last = None
         while at < len(names) and names[at].startswith(prefix):
@@ -110,7 +120,7 @@ class Store:
             at += 1
             cut = name.find(delimiter, len(prefix)) if delimiter else -1
             shown = name[: cut + 1] if cut >= 0 else name
-            if after and (shown.encode() <= after.encode() or name.encode() <= after.encode()):
+            if after and min(self.order(shown), self.order(name)) <= self.order(after):
                 continue
             if cut >= 0 and folders and folders[-1] == shown:
                 continue

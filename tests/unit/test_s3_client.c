@@ -136,19 +136,25 @@ static void test_resume(void **state)
 }
 
 /* Without any ETag bytes of two objects could be mixed: it starts over. */
-static void test_resume_unpinned(void **state)
+static void check_resume_unpinned(const char *etag)
 {
-    (void)state;
     static const struct exchange SCRIPT[] = {
         {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxxx", .after = AFTER_RESET},
         {.refuse = "range:", .reply = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"},
     };
     struct rig rig;
     rig_start(&rig, SCRIPT, ARRAY_SIZE(SCRIPT));
-    rig.get.etag = NULL;
+    rig.get.etag = etag;
     assert_int_equal(rig_perform(&rig), 0);
     assert_memory_equal(rig.into, "0123456789", 10);
     rig_stop(&rig, 2);
+}
+
+static void test_resume_unpinned(void **state)
+{
+    (void)state;
+    check_resume_unpinned(NULL);
+    check_resume_unpinned(""); /* a listing that tells none */
 }
 
 struct refusal_case {
@@ -190,6 +196,9 @@ static void test_refused(void **state)
         {"HTTP/1.1 200 OK\r\nContent-Length: 86\r\n\r\n" ERROR_BODY("InternalError"), ERR_RETRY,
          "InternalError: words"},
         {"HTTP/1.1 412 X\r\nContent-Length: 0\r\n\r\n", ERR_CHANGED, "412"},
+        {"HTTP/1.1 400 X\r\nContent-Type: text/html\r\nContent-Length: 19\r\n\r\n"
+         "<html>Bad</br><html",
+         ERR_CONFIG, "400: bad request"},
         {"HTTP/1.1 404 X\r\nContent-Length: 82\r\n\r\n" ERROR_BODY("NoSuchKey"), ERR_NOT_FOUND,
          "404 NoSuchKey: words"},
         {"HTTP/1.1 403 X\r\nTransfer-Encoding: chunked\r\n\r\n55\r\n" ERROR_BODY(
