@@ -216,6 +216,19 @@ static bool check_encryption(struct slice text, const char **ret_why)
     return no(ret_why, slice_is(text, "PGP") ? "is encrypted (PGP)" : "has an unknown encryption");
 }
 
+/* Keyspaces and tables are words, and become folders of the target: those that begin with a dot are
+ * Cassandra's for indexes, and ours. */
+static bool check_folders(const struct backup_key *key, const char **ret_why)
+{
+    if (key->keyspace.data[0] == '.' || key->table_dir.data[0] == '.') {
+        return no(ret_why, "has a keyspace or table that begins with '.'");
+    }
+    if (key->index_dir.size > 0 && key->index_dir.data[0] != '.') {
+        return no(ret_why, "has an index folder that does not begin with '.'");
+    }
+    return true;
+}
+
 /* The last components, COMP/ENC/FILE, or FILE.COMP as release 3.1.68 alone wrote it (priam spec
  * 2.1): `plain` components come before them. */
 static bool parse_v2_file(const struct parts *parts, size_t plain, struct backup_key *key,
@@ -275,11 +288,11 @@ static bool parse_v2(const struct parts *parts, struct backup_key *key, const ch
     }
     key->keyspace = parts->at[4];
     key->table_dir = parts->at[5];
-    if (key->kind == KEY_SST_V2) {
-        return parse_v2_file(parts, 6, key, ret_why);
+    const bool index = key->kind == KEY_SECONDARY_INDEX_V2;
+    if (index) {
+        key->index_dir = parts->at[6];
     }
-    key->index_dir = parts->at[6];
-    return parse_v2_file(parts, 7, key, ret_why);
+    return check_folders(key, ret_why) && parse_v2_file(parts, index ? 7 : 6, key, ret_why);
 }
 
 static bool parse_v1_data(const struct parts *parts, struct backup_key *key, const char **ret_why)
@@ -291,7 +304,7 @@ static bool parse_v1_data(const struct parts *parts, struct backup_key *key, con
     key->file = parts->at[parts->count - 1];
     if (parts->count == 8) {
         key->table_dir = parts->at[6];
-        return true;
+        return check_folders(key, ret_why);
     }
     /* Cassandra 1.0 kept all tables of a keyspace in one directory (priam spec 1.3). Its files
      * begin with the table: "users-g-5-Data.db", "users.by_mail-g-5-Data.db", "users.json". */
@@ -299,7 +312,7 @@ static bool parse_v1_data(const struct parts *parts, struct backup_key *key, con
     if (key->table_dir.size == 0 || key->table_dir.size == key->file.size) {
         return no(ret_why, NOT_A_KEY);
     }
-    return true;
+    return check_folders(key, ret_why);
 }
 
 /* REGION/CLUSTER/TOKEN/MINUTE/TYPE/[KS/TABLE/]FILE */
@@ -367,36 +380,4 @@ bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
 bool backup_key_is_sorted_ms(int64_t time_ms)
 {
     return time_ms >= INT64_C(1000000000000) && time_ms <= INT64_C(9999999999999);
-}
-
-/* The start of the component that ends before `end`; `start` bounds the search. */
-static const char *component_before(const char *start, const char *end)
-{
-    while (end > start && end[-1] != '/') {
-        end--;
-    }
-    return end;
-}
-
-bool backup_key_sibling(const char *key, struct buf *out)
-{
-    buf_clear(out);
-    const char *file = component_before(key, key + strlen(key));
-    if (file - key < 2) {
-        return false;
-    }
-    const char *encryption = component_before(key, file - 1);
-    if (encryption - key < 2) {
-        return false;
-    }
-    const char *compression = component_before(key, encryption - 1);
-    const struct slice now = slice_of(compression, (size_t)(encryption - 1 - compression));
-    const char *other = NULL;
-    if (slice_is(now, "SNAPPY")) {
-        other = "NONE/";
-    } else if (slice_is(now, "NONE")) {
-        other = "SNAPPY/";
-    }
-    return other != NULL && buf_append(out, key, (size_t)(compression - key)) &&
-           buf_append_str(out, other) && buf_append_str(out, encryption);
 }

@@ -45,11 +45,6 @@ struct backup_key {
 bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
                       const char **ret_why);
 
-/* The same v2 file under the other compression, SNAPPY for NONE and back: one file can lie under
- * either (priam spec 5.3). `out` is cleared first. False: the key has no sibling, or it does not
- * fit. */
-bool backup_key_sibling(const char *key, struct buf *out);
-
 /* True where keys of v2 sort as their times do: 13 digits, from 2001-09 to 2286. Others lie anywhere
  * among them. */
 bool backup_key_is_sorted_ms(int64_t time_ms);

@@ -47,10 +47,17 @@ static bool describe_clusters(struct source *source, const char *base, struct bu
     return found;
 }
 
-/* Looks one level lower, and then in each level above, for a base that has a backup. */
+/* Looks behind one more slash, one level lower, and then in each level above, for a base that has a
+ * backup. */
 static bool find_better_base(struct source *source, const struct folder_list *folders,
                              struct buf *words, char **ret_name)
 {
+    /* Old Priam kept the last slash of a base, and put its own behind it (priam spec 1.1). */
+    autofree char *doubled = xasprintf("%s/", source->base);
+    if (describe_clusters(source, doubled, words)) {
+        *ret_name = xasprintf("%s//", source->name);
+        return true;
+    }
     for (size_t i = 0; i < folders->count && i < NAMED_MAX; i++) {
         autofree char *base = xasprintf("%s%s/", source->base, folders->names[i]);
         if (describe_clusters(source, base, words)) {

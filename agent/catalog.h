@@ -23,8 +23,8 @@ struct catalog {
     struct arena *strings;
 };
 
-/* All nodes that selection.cluster, source_region and format allow; tokens are not filtered. Folder
- * listings only. ERR_NO_BACKUP when there is none: the text says what was looked for and where. */
+/* All nodes that selection.cluster, source_region and format allow; of a cluster that has all of
+ * selection.tokens, those. Folder listings only. ERR_NO_BACKUP when there is none: the text says what was looked for and where. */
 int catalog_find_nodes(const struct selection *selection, struct source *source,
                        struct catalog **ret, struct err *e) MUST_CHECK;
 void catalog_free(struct catalog *catalog);

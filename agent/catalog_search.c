@@ -126,6 +126,48 @@ static bool is_token(const char *name)
     return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
 }
 
+static bool has_token(const struct place *place, const char *wanted)
+{
+    for (size_t i = 0; i < place->tokens.count; i++) {
+        if (backup_key_token_compare(place->tokens.names[i], wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where all tokens are that --token names, the others need no proof. Elsewhere they get it, to be
+ * named. */
+static bool has_all_wanted(const struct selection *selection, const struct place *place)
+{
+    for (size_t i = 0; i < selection->tokens.count; i++) {
+        if (!has_token(place, selection->tokens.names[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_place_candidates(struct search *search, const struct place *place)
+{
+    struct catalog *catalog = search->catalog;
+    const bool only_wanted = has_all_wanted(search->selection, place);
+    for (size_t i = 0; i < place->tokens.count; i++) {
+        const char *token = place->tokens.names[i];
+        if (!is_token(token) || (only_wanted && !selection_takes_token(search->selection, token))) {
+            continue;
+        }
+        autofree char *prefix = xasprintf("%s%s/", place->prefix, token);
+        catalog->nodes[catalog->count++] = (struct catalog_node){
+            .v2 = place->v2,
+            .cluster = place->cluster,
+            .region = place->region,
+            .token = add_text(search, token, strlen(token)),
+            .prefix = add_text(search, prefix, strlen(prefix)),
+        };
+    }
+}
+
 static int add_candidates(struct search *search, struct err *e)
 {
     struct catalog *catalog = search->catalog;
@@ -140,21 +182,7 @@ static int add_candidates(struct search *search, struct err *e)
     }
     catalog->nodes = xcalloc(total + 1, sizeof(*catalog->nodes));
     for (size_t i = 0; i < search->place_count; i++) {
-        const struct place *place = &search->places[i];
-        for (size_t j = 0; j < place->tokens.count; j++) {
-            const char *token = place->tokens.names[j];
-            if (!is_token(token)) {
-                continue;
-            }
-            autofree char *prefix = xasprintf("%s%s/", place->prefix, token);
-            catalog->nodes[catalog->count++] = (struct catalog_node){
-                .v2 = place->v2,
-                .cluster = place->cluster,
-                .region = place->region,
-                .token = add_text(search, token, strlen(token)),
-                .prefix = add_text(search, prefix, strlen(prefix)),
-            };
-        }
+        add_place_candidates(search, &search->places[i]);
     }
     ASSERT(catalog->count <= total);
     return 0;

@@ -213,16 +213,6 @@ static int find_of_node(struct finding *finding, const struct catalog_node *node
     return result;
 }
 
-static bool is_wanted(const struct selection *selection, const struct catalog_node *node)
-{
-    for (size_t i = 0; i < selection->tokens.count; i++) {
-        if (backup_key_token_compare(selection->tokens.names[i], node->token) == 0) {
-            return true;
-        }
-    }
-    return selection->tokens.count == 0 || selection->all_tokens;
-}
-
 int restore_points_find(const struct config *config, struct source *source, restore_point_fn *fn,
                         void *ctx, struct err *e)
 {
@@ -239,7 +229,7 @@ int restore_points_find(const struct config *config, struct source *source, rest
                               .missing_first = BUF_INIT(KEY_SIZE_MAX)};
     int result = 0;
     for (size_t i = 0; result == 0 && i < catalog->count; i++) {
-        if (is_wanted(&config->selection, &catalog->nodes[i])) {
+        if (selection_takes_token(&config->selection, catalog->nodes[i].token)) {
             result = find_of_node(&finding, &catalog->nodes[i], e);
         }
     }

@@ -22,8 +22,7 @@ static bool is_node_local(const char *keyspace, const char *table)
     return false;
 }
 
-/* An entry is "KS.TABLE", "KS.TABLE-ID" or "KS.*" (priam spec 4.8). */
-static bool entry_matches(const char *entry, const char *keyspace, const char *table)
+bool selection_entry_matches(const char *entry, const char *keyspace, const char *table)
 {
     const size_t keyspace_size = strlen(keyspace);
     if (strncmp(entry, keyspace, keyspace_size) != 0 || entry[keyspace_size] != '.') {
@@ -40,7 +39,7 @@ static bool entry_matches(const char *entry, const char *keyspace, const char *t
 static bool list_matches(const struct name_list *list, const char *keyspace, const char *table)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (entry_matches(list->names[i], keyspace, table)) {
+        if (selection_entry_matches(list->names[i], keyspace, table)) {
             return true;
         }
     }
@@ -66,4 +65,14 @@ bool selection_takes_table(const struct selection *selection, const char *keyspa
         *ret_why = why;
     }
     return why == NULL;
+}
+
+bool selection_takes_token(const struct selection *selection, const char *token)
+{
+    for (size_t i = 0; i < selection->tokens.count; i++) {
+        if (backup_key_token_compare(selection->tokens.names[i], token) == 0) {
+            return true;
+        }
+    }
+    return selection->tokens.count == 0 || selection->all_tokens;
 }

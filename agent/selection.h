@@ -53,4 +53,11 @@ struct selection {
 bool selection_takes_table(const struct selection *selection, const char *keyspace,
                            const char *table, const char **ret_why);
 
+/* True for a node that --token names; for any when it names none. */
+bool selection_takes_token(const struct selection *selection, const char *token);
+
+/* True when an entry of --include or --exclude ("KS.TABLE", "KS.TABLE-ID", "KS.*") means the table,
+ * which is without its id (priam spec 4.8). */
+bool selection_entry_matches(const char *entry, const char *keyspace, const char *table);
+
 #endif

@@ -189,6 +189,13 @@ static void test_bad(void **state)
         {"", V2 "ks/t/ZSTD/PLAINTEXT/f", "has an unknown compression"},
         {"", V2 "ks/t/f.ZSTD", "has an unknown compression"},
         {"", V2 "ks/t/SNAPPY/PGP/f", "is encrypted (PGP)"},
+        /* Folders that are ours or Cassandra's own. */
+        {"", V2 ".penates/stage/NONE/PLAINTEXT/f", "has a keyspace or table that begins with '.'"},
+        {"", V2 "ks/.t/NONE/PLAINTEXT/f", "has a keyspace or table that begins with '.'"},
+        {"", V1 "SNAP/.penates/t/f", "has a keyspace or table that begins with '.'"},
+        {"", V1 "SST/.penates/t-g-1-Data.db", "has a keyspace or table that begins with '.'"},
+        {"", "1049_fake-app/18/SECONDARY_INDEX_V2/1/ks/t/backups/NONE/PLAINTEXT/f",
+         "has an index folder that does not begin with '.'"},
         {"", V2 "ks/t/SNAPPY/ROT13/f", "has an unknown encryption"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
@@ -330,36 +337,6 @@ static void test_table_name(void **state)
     }
 }
 
-static void test_sibling(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *key, *sibling;
-    } CASES[] = {
-        {"b/1049_fake-app/18/SST_V2/1/ks/t/SNAPPY/PLAINTEXT/f",
-         "b/1049_fake-app/18/SST_V2/1/ks/t/NONE/PLAINTEXT/f"},
-        {"b/1049_fake-app/18/SST_V2/1/ks/t/NONE/PLAINTEXT/f",
-         "b/1049_fake-app/18/SST_V2/1/ks/t/SNAPPY/PLAINTEXT/f"},
-        {"b/1049_fake-app/18/META_V2/1/LZ4/PLAINTEXT/f", NULL},
-        {V1 "SNAP/ks/t/f", NULL},
-        {"NONE/PLAINTEXT/f", "SNAPPY/PLAINTEXT/f"},
-        {"/PLAINTEXT/f", NULL},
-        {"PLAINTEXT/f", NULL},
-        {"/f", NULL},
-        {"f", NULL},
-        {"", NULL},
-    };
-    autobuf struct buf out = BUF_INIT(1024);
-    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        assert_int_equal(backup_key_sibling(CASES[i].key, &out), CASES[i].sibling != NULL);
-        if (CASES[i].sibling != NULL) {
-            assert_string_equal(buf_str(&out), CASES[i].sibling);
-        }
-    }
-    autobuf struct buf small = BUF_INIT(20);
-    assert_false(backup_key_sibling(CASES[0].key, &small));
-}
-
 /* Every key that Priam wrote into the two sample backups. */
 static void test_samples(void **state)
 {
@@ -394,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_hash),           cmocka_unit_test(test_hash_invalid),
         cmocka_unit_test(test_hashed_cluster), cmocka_unit_test(test_safe_component),
         cmocka_unit_test(test_token_compare),  cmocka_unit_test(test_table_name),
-        cmocka_unit_test(test_sibling),        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,21 @@ static void test_straight(void **state)
         .cluster = "blog", .source_region = "us-east-1", .format = DIALECT_V1};
     expect_nodes(source, &straight, BLOG);
     assert_int_equal(source_stats(source).requests, 2); /* the tokens, then the one's minutes */
+    /* Of several tokens the named ones alone are looked into; where one is not, all are. */
+    static const char *const CASES[][3] = {
+        {"-9", NULL, "v1 us-east-1/shop/-9 us-east-1/shop/-9/\n"},
+        {"-9", "404", SHOP_US},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const char *names[] = {CASES[i][0], CASES[i][1]};
+        const struct selection shop = {.cluster = "shop",
+                                       .source_region = "us-east-1",
+                                       .format = DIALECT_V1,
+                                       .tokens = {names, names[1] == NULL ? 1 : 2}};
+        const uint64_t before = source_stats(source).requests;
+        expect_nodes(source, &shop, CASES[i][2]);
+        assert_int_equal(source_stats(source).requests - before, i == 0 ? 2 : 6);
+    }
     source_free(source);
     tree_free(&tree);
 }

@@ -376,6 +376,29 @@ static void test_sibling(void **state)
     assert_int_equal(world->plan->files[world->plan->sstables[0].data].claim, CODEC_CLAIM_NONE);
 }
 
+/* Old Priam kept the last slash of its base and put one of its own behind it. */
+static void test_doubled_slash(void **state)
+{
+    struct world *world = (struct world *)*state;
+    static const char *const COMPONENTS[] = {"Data.db", "Index.db", "Statistics.db", "CRC.db"};
+    autobuf struct buf manifest = BUF_INIT(4096);
+    for (size_t i = 0; i < ARRAY_SIZE(COMPONENTS); i++) {
+        autofree char *path = xasprintf("ks/t-1/ks-t-ka-1-%s", COMPONENTS[i]);
+        autofree char *key = xasprintf("b//%s", world_key_v1(world, T0, "SNAP", path) + 2);
+        memory_source_put(world->source, key, "x");
+        (void)buf_appendf(&manifest, "%c\"%s\"", i == 0 ? '[' : ',', key);
+    }
+    (void)buf_append_char(&manifest, ']');
+    autofree char *meta = xasprintf("b//%s", world_key_v1(world, T0, "META", "meta.json") + 2);
+    memory_source_put(world->source, meta, buf_str(&manifest));
+    assert_no_plan(world, ERR_NO_BACKUP, "no Priam backup; but below ");
+    assert_string_contains(world->e.hint, "// as SOURCE");
+    free(world->source->base);
+    world->source->base = xstrdup("b//");
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/ks-t-ka-1\n");
+}
+
 struct bad_manifest {
     const char *content;
     enum err_kind kind;
@@ -440,12 +463,25 @@ static void test_file_named_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_token),          TEST(test_several_tokens),        TEST(test_cluster),
-        TEST(test_when),           TEST(test_both_dialects),         TEST(test_pinned_again),
-        TEST(test_pinned_each),    TEST(test_pinned_range),          TEST(test_v1_offset),
-        TEST(test_incomplete),     TEST(test_incomplete_nodes),      TEST(test_unessential_lost),
-        TEST(test_not_even_named), TEST(test_compression_not_named), TEST(test_sibling),
-        TEST(test_bad_manifests),  TEST(test_manifest_of_nothing),   TEST(test_file_named_twice),
+        TEST(test_token),
+        TEST(test_several_tokens),
+        TEST(test_cluster),
+        TEST(test_when),
+        TEST(test_both_dialects),
+        TEST(test_pinned_again),
+        TEST(test_pinned_each),
+        TEST(test_pinned_range),
+        TEST(test_v1_offset),
+        TEST(test_incomplete),
+        TEST(test_incomplete_nodes),
+        TEST(test_unessential_lost),
+        TEST(test_not_even_named),
+        TEST(test_compression_not_named),
+        TEST(test_sibling),
+        TEST(test_doubled_slash),
+        TEST(test_bad_manifests),
+        TEST(test_manifest_of_nothing),
+        TEST(test_file_named_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
