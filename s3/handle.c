@@ -23,7 +23,9 @@ void handle_set_buffer(CURL *easy, const struct s3_options *options, uint64_t bo
     const uint64_t most = options->bandwidth > 0 ? BUFFER_MIN : BUFFER_MAX;
     const uint64_t share = body_size / BUFFER_SHARE;
     const uint64_t size = share < BUFFER_MIN ? BUFFER_MIN : share > most ? most : share;
-    handle_set(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)size));
+    /* Refused while curl still has the buffer of a try that never got a connection: that one serves
+     * as well. */
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)size);
 }
 
 static void set_network(CURL *easy, const struct s3_options *options, bool tls)

@@ -8,6 +8,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
+#include "s3/poller.h"
 #include "s3/repair.h"
 #include "s3/request.h"
 
@@ -22,7 +23,8 @@ struct net {
     struct s3_client *client;
     unsigned index;
     unsigned slot_count;
-    CURLM *multi;
+    struct poller *poller;
+    CURLM *multi; /* the poller's */
     pthread_t thread;
     uint64_t stall_bytes; /* fewer in stall_ms: stalled */
 
@@ -270,14 +272,14 @@ static void cancel_all(struct net *net, struct get_queue *taken)
     }
 }
 
-static int poll_timeout(const struct net *net, uint64_t now_ms)
+static uint64_t wait_most_ms(const struct net *net, uint64_t now_ms)
 {
     uint64_t timeout_ms = net->active > 0 ? WATCH_EVERY_MS : IDLE_MS;
     if (net->delayed_due_ms != UINT64_MAX) {
         const uint64_t left_ms = net->delayed_due_ms > now_ms ? net->delayed_due_ms - now_ms : 0;
         timeout_ms = left_ms < timeout_ms ? left_ms : timeout_ms;
     }
-    return (int)timeout_ms;
+    return timeout_ms;
 }
 
 /* True while more than the limit of bandwidth has arrived: then the sockets are left alone, their
@@ -297,26 +299,14 @@ static void work(struct net *net, struct get_queue *gets)
     for (struct s3_get *get = get_queue_pop(gets); get != NULL; get = get_queue_pop(gets)) {
         start(net, get);
     }
+    finish_ended(net);
     if (sleep_off_debt(net)) {
         return;
     }
-    int running = 0;
-    CURLMcode code = curl_multi_perform(net->multi, &running);
-    ASSERT(code == CURLM_OK);
-    finish_ended(net);
     const uint64_t now_ms = clock_mono_ms();
     cut_stalled(net, now_ms);
     requeue_due(net, now_ms);
-    if (client_may_sleep(net->client, net)) {
-        code = curl_multi_poll(net->multi, NULL, 0, poll_timeout(net, now_ms), NULL);
-        ASSERT(code == CURLM_OK);
-    }
-}
-
-static void sleep_until_woken(const struct net *net)
-{
-    const CURLMcode code = curl_multi_poll(net->multi, NULL, 0, IDLE_MS, NULL);
-    ASSERT(code == CURLM_OK);
+    poller_wait(net->poller, client_may_sleep(net->client, net) ? wait_most_ms(net, now_ms) : 0);
 }
 
 static void *run(void *arg)
@@ -331,7 +321,7 @@ static void *run(void *arg)
         } else if (taken.stopping) {
             return NULL;
         } else {
-            sleep_until_woken(net);
+            poller_wait(net->poller, IDLE_MS);
         }
     }
 }
@@ -348,8 +338,8 @@ struct net *net_new(struct s3_client *client, unsigned index, unsigned slot_coun
     const uint64_t floor = client->options.stall_ms * STALL_FLOOR / 1000;
     /* With a limit of bandwidth slowness is our own doing. */
     net->stall_bytes = client->options.bandwidth > 0 || floor == 0 ? 1 : floor;
-    net->multi = curl_multi_init();
-    ASSERT(net->multi != NULL);
+    net->poller = poller_new();
+    net->multi = poller_multi(net->poller);
     (void)curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)slot_count);
     (void)curl_multi_setopt(net->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     return net;
@@ -362,8 +352,7 @@ void net_start(struct net *net)
 
 void net_wake(struct net *net)
 {
-    const CURLMcode code = curl_multi_wakeup(net->multi);
-    ASSERT(code == CURLM_OK);
+    poller_wake(net->poller);
 }
 
 void net_join(struct net *net)
@@ -378,8 +367,7 @@ void net_free(struct net *net)
         request_free(net->requests[i]);
     }
     free(net->requests);
-    const CURLMcode code = curl_multi_cleanup(net->multi);
-    ASSERT(code == CURLM_OK);
+    poller_free(net->poller);
     sigv4_key_cache_wipe(&net->key_cache);
     free(net);
 }
