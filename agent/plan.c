@@ -235,6 +235,36 @@ static void note_stray(const struct plan_work *work)
     }
 }
 
+/* A misspelt table is not restored, or is: either way somebody should know. */
+static void warn_unmet(struct plan *plan, const char *option, const struct name_list *list,
+                       const bool *met)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (!met[i]) {
+            plan_notes_warn(plan, list->names[i], 0, 0, "%s names it, and the backup has none",
+                            option);
+        }
+    }
+}
+
+static int check_names(const struct plan_work *work, struct err *e)
+{
+    const struct name_list *include = &work->config->selection.include;
+    size_t met = 0;
+    for (size_t i = 0; i < include->count; i++) {
+        met += work->met_include[i];
+    }
+    if (include->count > 0 && met == 0) {
+        (void)err_set(e, ERR_NO_BACKUP, "'%s': no table of the restore point is '%s'%s",
+                      work->source->name, include->names[0],
+                      include->count > 1 ? ", nor any other that --include names" : "");
+        return err_hint(e, "see its tables with 'penates plan', without --include");
+    }
+    warn_unmet(work->plan, "--include", include, work->met_include);
+    warn_unmet(work->plan, "--exclude", &work->config->selection.exclude, work->met_exclude);
+    return 0;
+}
+
 /* Catalog, nodes, sums: a plan that is whole, though maybe not one to go by. */
 static int build(struct plan_work *work, struct err *e)
 {
@@ -246,6 +276,9 @@ static int build(struct plan_work *work, struct err *e)
     const int result = plan_nodes(work, catalog, e);
     catalog_free(catalog);
     if (result < 0) {
+        return -1;
+    }
+    if (check_names(work, e) < 0) {
         return -1;
     }
     note_stray(work);
@@ -262,9 +295,13 @@ int plan_build(const struct config *config, struct source *source, struct plan *
     struct plan *plan = (struct plan *)xcalloc(1, sizeof(*plan));
     plan->strings = arena_new();
     struct plan_work work = {.config = config, .source = source, .plan = plan};
+    work.met_include = (bool *)xcalloc(config->selection.include.count + 1, sizeof(bool));
+    work.met_exclude = (bool *)xcalloc(config->selection.exclude.count + 1, sizeof(bool));
     mutex_init(&work.lock);
     const int result = build(&work, e);
     mutex_done(&work.lock);
+    free(work.met_include);
+    free(work.met_exclude);
     if (result < 0) {
         plan_free(plan);
         return -1;

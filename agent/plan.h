@@ -106,12 +106,12 @@ struct plan {
 };
 
 /*
- * Reads the source and decides. Fails with ERR_NO_BACKUP (nothing matches; or the point is
- * incomplete and --allow-incomplete is off: the text names how many objects are missing and the
- * first), ERR_CONFIG (several clusters or tokens and none chosen: the text lists them), ERR_CORRUPT
- * (manifest), ERR_REFUSED (unsafe or colliding names), ERR_LIMIT (the plan alone exceeds --memory),
- * or as the source does. On ERR_NO_BACKUP for an incomplete point, *ret is still set, so that
- * `plan` can show it. The caller frees.
+ * Reads the source and decides. Fails with ERR_NO_BACKUP (nothing matches, also of --include; or
+ * the point is incomplete and --allow-incomplete is off: the text names how many objects are
+ * missing and the first), ERR_CONFIG (several clusters or tokens and none chosen: the text lists
+ * them), ERR_CORRUPT (manifest), ERR_REFUSED (unsafe or colliding names), ERR_LIMIT (the plan alone
+ * exceeds --memory), or as the source does. On ERR_NO_BACKUP for an incomplete point, *ret is still
+ * set, so that `plan` can show it. The caller frees.
  */
 int plan_build(const struct config *config, struct source *source, struct plan **ret,
                struct err *e) MUST_CHECK;

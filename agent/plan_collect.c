@@ -38,12 +38,21 @@ static const char *why_left_out(const struct config *config, const struct candid
     return NULL;
 }
 
+static void meet(const struct name_list *list, const struct candidate_dir *dir, bool *met)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        met[i] |= selection_entry_matches(list->names[i], dir->keyspace, dir->table);
+    }
+}
+
 static uint32_t find_dir(struct plan_work *work, const struct backup_key *key)
 {
     bool is_new;
     const uint32_t at = candidates_dir(&work->candidates, key, &is_new);
     struct candidate_dir *dir = work_dir(work, at);
     if (is_new) {
+        meet(&work->config->selection.include, dir, work->met_include);
+        meet(&work->config->selection.exclude, dir, work->met_exclude);
         dir->left_out = why_left_out(work->config, dir);
         work->index_filtered |= dir->left_out != NULL && dir->index_dir[0] != '\0';
     }

@@ -88,6 +88,7 @@ struct plan_work {
     const char *stray_first; /* the key of one, and what is wrong with it */
     const char *stray_why;
     uint64_t manifest_requests;
+    bool *met_include, *met_exclude; /* of each entry: there is a table that it means */
 
     /* of the node at hand */
     const struct plan_choice *choice;

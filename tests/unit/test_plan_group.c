@@ -292,6 +292,31 @@ static void test_left_out_v1(void **state)
     world_free(world);
 }
 
+/* A misspelt name must not end in a restore of less, or of nothing. */
+static void test_misspelt(void **state)
+{
+    struct world *world = (struct world *)*state;
+    struct selection *selection = &world->config.selection;
+    const char *names[] = {"ks.tt", "ks.t"};
+    selection->exclude = (struct name_list){names, 1};
+    assert_plan(world);
+    assert_int_equal(world->plan->warning_count, 1);
+    assert_true(has_warning(world, "ks.tt", "--exclude names it"));
+    selection->exclude.count = 0;
+    selection->include = (struct name_list){names, 2};
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/nb-1-big\n");
+    assert_true(has_warning(world, "ks.tt", "--include names it"));
+    selection->include.count = 1;
+    assert_no_plan(world, ERR_NO_BACKUP, "no table of the restore point is 'ks.tt'");
+    /* Empty for a reason that was asked for. */
+    selection->exclude = (struct name_list){names + 1, 1};
+    selection->include = (struct name_list){names + 1, 1};
+    assert_plan(world);
+    assert_int_equal(world->plan->file_count, 0);
+    assert_int_equal(world->plan->warning_count, 0);
+}
+
 /* Years of SSTables lie before the snapshot's oldest and after the end: they are not looked at. */
 static void test_listing_is_short(void **state)
 {
@@ -413,6 +438,7 @@ int main(void)
         TEST(test_oldest_v2_keys),
         TEST(test_incremental_siblings),
         TEST(test_odd_time),
+        TEST(test_misspelt),
         cmocka_unit_test(test_v1_listing_is_short),
         cmocka_unit_test(test_left_out_v1),
         cmocka_unit_test(test_v1_minutes),
