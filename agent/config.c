@@ -170,6 +170,11 @@ static bool needs_source(const struct config *config)
 static int check_whole(const struct config *config, struct err *e)
 {
     const char *name = options_command(config->command)->name;
+    if (config->role_arn != NULL || config->external_id != NULL) {
+        err_set(e, ERR_CONFIG, "%s: this version cannot assume a role",
+                config->role_arn != NULL ? "--role-arn" : "--external-id");
+        return err_hint(e, "assume it with 'aws sts assume-role' and give its keys in AWS_*");
+    }
     if (needs_source(config) && (config->source == NULL || config->source[0] == '\0')) {
         err_set(e, ERR_CONFIG, "%s: no SOURCE was given", name);
         return err_hint(e, "give s3://BUCKET/BASE or a directory, or --priam-properties FILE");
