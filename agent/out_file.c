@@ -15,6 +15,29 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+static int refuse(const char *path, int sys, struct err *e)
+{
+    (void)err_set_sys(e, ERR_CREATE, sys, "%s", path);
+    return err_hint(e, "name a file in a directory that you may write to");
+}
+
+int out_file_check(const char *path, struct err *e)
+{
+    ASSERT(path[0] != '\0');
+    struct stat st;
+    const bool there = stat(path, &st) == 0;
+    if (there && S_ISDIR(st.st_mode)) {
+        return refuse(path, EISDIR, e);
+    }
+    if (there && !S_ISREG(st.st_mode)) {
+        return access(path, W_OK) == 0 ? 0 : refuse(path, errno, e);
+    }
+    const char *slash = strrchr(path, '/');
+    autofree char *folder =
+        slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path + 1));
+    return access(folder, W_OK | X_OK) == 0 ? 0 : refuse(path, errno, e);
+}
+
 int out_file_open(struct out_file *out, const char *path, struct err *e)
 {
     ASSERT(path[0] != '\0');
@@ -28,7 +51,7 @@ int out_file_open(struct out_file *out, const char *path, struct err *e)
     if (fd < 0) {
         const int sys = errno;
         free(TAKE_PTR(out->temp)); /* nothing to remove */
-        return err_set_sys(e, ERR_CREATE, sys, "%s", path);
+        return refuse(path, sys, e);
     }
     out->file = fdopen(fd, "w");
     if (out->file == NULL) {

@@ -14,6 +14,9 @@ struct out_file {
     char *temp; /* NULL: written in place */
 };
 
+/* Would out_file_open get as far as the disk lets it? Writes nothing, for hours before the file is
+ * wanted. ERR_CREATE. */
+int out_file_check(const char *path, struct err *e) MUST_CHECK;
 /* ERR_CREATE. */
 int out_file_open(struct out_file *out, const char *path, struct err *e) MUST_CHECK;
 /* Brings the file to its place; ERR_DISK when any write before it failed. */

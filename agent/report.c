@@ -78,6 +78,12 @@ void report_set_plan(struct report *report, const struct plan *plan, const uint8
     report->plain = (uint64_t *)xcalloc(plan->file_count, sizeof(uint64_t));
 }
 
+void report_set_earlier(struct report *report, const struct target_summary *summary)
+{
+    ASSERT(report->plan == NULL);
+    report->earlier = *summary;
+}
+
 void report_add_file(void *ctx, const struct transfer_result *result)
 {
     struct report *report = (struct report *)ctx;
@@ -106,7 +112,12 @@ static void count(struct report_count *counter, uint64_t bytes)
 
 struct report_counts report_count_all(const struct report *report)
 {
-    struct report_counts counts = {.duration_ms = report->duration_ms};
+    const struct report_count earlier = {report->earlier.files_done, report->earlier.stored_done};
+    struct report_counts counts = {.wanted = earlier,
+                                   .finished = earlier,
+                                   .earlier = earlier,
+                                   .plain_bytes = report->earlier.plain_done,
+                                   .duration_ms = report->duration_ms};
     const uint32_t file_count = report->plan == NULL ? 0 : report->plan->file_count;
     for (uint32_t i = 0; i < file_count; i++) {
         const uint64_t size = report->plan->files[i].size;

@@ -7,6 +7,7 @@
 #ifndef PENATES_REPORT_H
 #define PENATES_REPORT_H
 
+#include "agent/target.h"
 #include "agent/transfer.h"
 
 enum { REPORT_CHECKS = 6 }; /* bits of enum check */
@@ -42,6 +43,9 @@ void report_free(struct report *report); /* NULL is fine */
 
 /* Borrows both. `take` as in transfer_options. */
 void report_set_plan(struct report *report, const struct plan *plan, const uint8_t *take);
+
+/* In place of a plan: what an earlier run has finished, and this one found. */
+void report_set_earlier(struct report *report, const struct target_summary *summary);
 
 /* A transfer_result_fn; ctx is the report. */
 void report_add_file(void *ctx, const struct transfer_result *result);

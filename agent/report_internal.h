@@ -24,6 +24,9 @@ struct report {
     uint8_t *states, *checks;
     uint64_t *plain;
 
+    /* set once, in place of a plan */
+    struct target_summary earlier;
+
     /* set at the end */
     enum report_outcome outcome;
     uint64_t duration_ms;

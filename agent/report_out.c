@@ -18,6 +18,14 @@ static int print_line(const struct report *report, struct err *e)
     return out_file_flush_stdout(e);
 }
 
+int report_out_check(const struct config *config, struct err *e)
+{
+    if (config->report != NULL && out_file_check(config->report, e) != 0) {
+        return -1;
+    }
+    return config->metrics == NULL ? 0 : out_file_check(config->metrics, e);
+}
+
 int report_out(struct report *report, enum report_outcome good, const struct s3_stats *stats,
                int result, struct err *e)
 {

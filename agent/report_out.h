@@ -4,6 +4,10 @@
 
 #include "agent/report.h"
 
+/* Can --report and --metrics be written at the end? Found out before the hours in between.
+ * ERR_CREATE. */
+int report_out_check(const struct config *config, struct err *e) MUST_CHECK;
+
 /*
  * Ends the report with `good`, or with the failure in *e when `result` is -1; logs it, writes
  * --report and --metrics, prints the line of --json. Returns `result`, or -1 when the run went well

@@ -63,6 +63,19 @@ static void log_notes(const struct plan *plan)
     }
 }
 
+/* "latest" of then may not be that of now: what is there has to be said. */
+static void log_earlier(const struct report *report)
+{
+    const struct target_summary *earlier = &report->earlier;
+    char until[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE], plain[BYTES_TEXT_SIZE];
+    log_info("already restored: %s holds the state of %s: %" PRIu64 " files, %s, finished %s",
+             report->config->targets[0],
+             earlier->until_ms == 0 ? "a time not known" : format_time(earlier->until_ms, until),
+             earlier->files_done, format_bytes(earlier->plain_done, plain),
+             format_time(earlier->last_ms, end));
+    log_info("another state of this backup needs another directory");
+}
+
 static void log_next(const struct report *report)
 {
     const struct config *config = report->config;
@@ -81,8 +94,7 @@ void report_log(const struct report *report)
 {
     const struct report_counts counts = report_count_all(report);
     if (report->outcome == REPORT_ALREADY_RESTORED) {
-        log_info("already restored: %s holds this restore, and it is finished",
-                 report->config->targets[0]);
+        log_earlier(report);
     }
     if (report->plan != NULL) {
         log_notes(report->plan);

@@ -60,6 +60,17 @@ static void pin_times(struct restore *restore)
     restore->config.selection.pin_count = count;
 }
 
+/* There is nothing to do: the report tells what is there. */
+static int count_done(struct restore *restore, struct err *e)
+{
+    struct target_summary summary;
+    if (target_status(restore->config.targets[0], &summary, e) != 0) {
+        return -1;
+    }
+    report_set_earlier(restore->report, &summary);
+    return 0;
+}
+
 static int look_at_target(struct restore *restore, struct err *e)
 {
     enum target_state state;
@@ -75,7 +86,7 @@ static int look_at_target(struct restore *restore, struct err *e)
         break;
     case TARGET_DONE:
         restore->done = true;
-        break;
+        return count_done(restore, e);
     }
     return 0;
 }
@@ -174,13 +185,13 @@ static int restore_all(struct restore *restore, struct err *e)
 int restore_run(const struct config *config, struct err *e)
 {
     struct restore restore __attribute__((cleanup(restore_done))) = {.config = *config};
-    if (source_open(&restore.config, &restore.source, e) != 0) {
+    if (report_out_check(config, e) != 0 || source_open(&restore.config, &restore.source, e) != 0) {
         return -1;
     }
     ASSERT(restore.source != NULL);
     restore.report = report_new(&restore.config, restore.source->name);
     const int result = restore_all(&restore, e);
-    if (result != 0 && restore.begun) {
+    if (result != 0 && restore.begun && e->kind != ERR_CANCELLED) {
         target_record_failure(restore.target, e->text);
     }
     const struct s3_stats stats = source_stats(restore.source);

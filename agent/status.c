@@ -66,11 +66,16 @@ static void print_json(const char *dir, const struct target_summary *summary,
     json_u64(&json, "stored_done", summary->stored_done);
     json_u64(&json, "plain_bytes", summary->plain_bytes);
     json_u64(&json, "plain_done", summary->plain_done);
+    put_time_or_null(&json, "until", summary->until_ms);
     put_time_or_null(&json, "started", summary->started_ms);
     put_time_or_null(&json, "last_run", summary->run_ms);
     put_time_or_null(&json, "last_progress", summary->last_ms);
     json_u64(&json, "bytes_per_second", pace->bytes_per_second);
-    json_seconds(&json, "seconds_left", pace->left_ms);
+    if (pace->left_ms > 0) {
+        json_seconds(&json, "seconds_left", pace->left_ms);
+    } else {
+        json_null(&json, "seconds_left");
+    }
     json_string(&json, "error", summary->error[0] == '\0' ? NULL : summary->error);
     json_close(&json);
     json_end(&json);
@@ -83,7 +88,11 @@ static void print_text(const char *dir, const struct target_summary *summary,
     char done[BYTES_TEXT_SIZE], all[BYTES_TEXT_SIZE], text[TIME_TEXT_SIZE];
     (void)printf("%s: %s\n", dir, phase_name(summary->phase));
     if (summary->phase == PHASE_NEW) {
+        (void)printf("no restore was begun here\n");
         return;
+    }
+    if (summary->until_ms > 0) {
+        (void)printf("state of: %s\n", format_time(summary->until_ms, text));
     }
     (void)printf("files: %" PRIu64 " of %" PRIu64 "\n", summary->files_done, summary->files);
     (void)printf("fetched: %s of %s\n", format_bytes(summary->stored_done, done),

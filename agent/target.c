@@ -59,8 +59,9 @@ static int open_dirs(struct target *target, const struct config *config, struct 
         for (unsigned k = 0; k < i; k++) {
             const char *const a = target->dirs[i].path, *const b = target->dirs[k].path;
             if (lies_in(a, b) || lies_in(b, a)) {
-                return err_set(e, ERR_CONFIG, "--into '%s': the same as '%s', or one in the other",
-                               a, b);
+                (void)err_set(e, ERR_CONFIG, "--into '%s': the same as '%s', or one in the other",
+                              a, b);
+                return err_hint(e, "give directories that lie beside each other");
             }
         }
     }

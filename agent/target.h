@@ -78,10 +78,11 @@ enum target_phase { PHASE_NEW, PHASE_RUNNING, PHASE_INTERRUPTED, PHASE_FAILED, P
 struct target_summary {
     enum target_phase phase;
     uint64_t pid;                                 /* when running; 0: not known */
-    uint64_t files, stored_bytes, plain_bytes;    /* of the plan */
+    uint64_t files, stored_bytes, plain_bytes;    /* of the plan; plain_bytes: at least */
     uint64_t files_done, stored_done, plain_done; /* finished so far, by all runs */
     uint64_t stored_kept;                         /* of stored_done, by runs before the last */
-    int64_t started_ms, run_ms, last_ms;          /* first run, last run, last progress */
+    int64_t started_ms, run_ms, last_ms;          /* first run, last run, last progress or end */
+    int64_t until_ms;                             /* the state restored: its latest, 0: not known */
     char error[512];                              /* of the last run when it failed, else "" */
 };
 

@@ -81,8 +81,12 @@ int target_dir_open(struct target_dir *dir, const char *given, struct err *e)
     }
     dir->root = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir->root < 0) {
-        return errno == ENOENT ? 0
-                               : err_set_sys(e, ERR_CREATE, errno, "target directory '%s'", given);
+        const int why = errno;
+        if (why == ENOENT) {
+            return 0;
+        }
+        (void)err_set_sys(e, ERR_CREATE, why, "target directory '%s'", given);
+        return why == ENOTDIR ? err_hint(e, "name a directory") : -1;
     }
     return open_home(dir, e);
 }

@@ -35,12 +35,21 @@ static int status_line(void *ctx, const struct journal_line *line, struct err *e
         sum->phase = PHASE_FAILED;
         (void)snprintf(sum->error, sizeof sum->error, "%s", line->fields[1]); /* cut if longer */
         return 0;
-    case JOURNAL_DIR:
     case JOURNAL_UNTIL:
+        if ((int64_t)line->numbers[1] > sum->until_ms) {
+            sum->until_ms = (int64_t)line->numbers[1];
+        }
+        return 0;
+    case JOURNAL_DIR:
     case JOURNAL_CLEARED:
         return 0;
     }
     return 0;
+}
+
+static int64_t time_of(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
 }
 
 static int read_journal(const struct target_dir *dir, struct target_summary *sum, struct err *e)
@@ -55,7 +64,7 @@ static int read_journal(const struct target_dir *dir, struct target_summary *sum
     if (fstat(fd, &st) < 0) {
         return err_set_sys(e, ERR_DISK, errno, "reading '%s/" TARGET_HOME "/journal'", dir->path);
     }
-    sum->last_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    sum->last_ms = time_of(&st);
     uint64_t size;
     if (journal_read(fd, status_line, sum, &size, e) < 0) {
         return err_wrap(e, "target '%s'", dir->path);
@@ -81,8 +90,10 @@ static int read_dir(const struct target_dir *dir, struct target_summary *sum, st
     if (read_journal(dir, sum, e) < 0) {
         return -1;
     }
-    if (faccessat(dir->home, "restored", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    struct stat stamp;
+    if (fstatat(dir->home, "restored", &stamp, AT_SYMLINK_NOFOLLOW) == 0) {
         sum->phase = PHASE_DONE;
+        sum->last_ms = time_of(&stamp);
     } else if (target_dir_locked(dir, &sum->pid)) {
         sum->phase = PHASE_RUNNING;
     }
@@ -96,6 +107,8 @@ int target_status(const char *path, struct target_summary *ret, struct err *e)
     const int result = target_dir_open(&dir, path, e) < 0 ? -1 : read_dir(&dir, &sum, e);
     target_dir_done(&dir);
     if (result == 0) {
+        /* Sizes that only the end of a file tells make the plan's sum too small. */
+        sum.plain_bytes = sum.plain_done > sum.plain_bytes ? sum.plain_done : sum.plain_bytes;
         *ret = sum;
     }
     return result;

@@ -55,7 +55,7 @@ static int verify_all(struct verify *verify, struct err *e)
 int verify_run(const struct config *config, struct err *e)
 {
     struct verify verify __attribute__((cleanup(verify_done))) = {.config = config};
-    if (source_open(config, &verify.source, e) != 0) {
+    if (report_out_check(config, e) != 0 || source_open(config, &verify.source, e) != 0) {
         return -1;
     }
     verify.report = report_new(config, verify.source->name);

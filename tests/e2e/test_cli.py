@@ -102,6 +102,30 @@ def test_restore_json_and_report(backup_s3, tmp_path):
     assert metrics.endswith("\n")
 
 
+@pytest.mark.parametrize("option", ["--report", "--metrics"])
+@pytest.mark.parametrize("command", ["restore", "verify"])
+def test_outcome_that_cannot_be_written_is_known_first(backup_s3, tmp_path, command, option):
+    target = tmp_path / "data"
+    into = ["--into", target] if command == "restore" else []
+    seen = len(backup_s3.requests)
+    for place in (tmp_path / "absent" / "file", tmp_path):
+        result = penates(command, *source_args(backup_s3), *into, option, place)
+        assert result.code == 73
+        assert f"{place}: " in result.error
+    assert not target.exists()
+    assert len(backup_s3.requests) == seen
+
+
+@pytest.mark.parametrize("option", ["--role-arn", "--external-id"])
+def test_roles_are_refused_before_anything_is_asked(backup_s3, option):
+    seen = len(backup_s3.requests)
+    result = penates("list", *source_args(backup_s3), option, "x")
+    assert result.code == 64
+    assert result.error.startswith(f"penates: error: {option}: ")
+    assert "assume-role" in result.error
+    assert len(backup_s3.requests) == seen
+
+
 def test_failure_is_json_too(tmp_path):
     backup = standard()
     backup.store.delete(backup.key("nb-2-big-Data.db"))

@@ -99,7 +99,7 @@ def test_signal_leaves_a_resumable_state(tmp_path, sign):
         assert done
         status = penates("status", target)
         assert status.code == 0
-        assert "interrupted" in status.out
+        assert status.out.splitlines()[0] == f"{target}: interrupted"
 
         server.faults.clear()
         server.requests.clear()

@@ -74,7 +74,16 @@ def test_second_run_says_so(backup_s3, tmp_path):
     again = penates(*args)
     assert again.code == 0
     assert "already restored" in again.err
+    told = penates(*args, "--json").json
+    assert told["result"] == "already-restored"
+    assert told["files"] == told["files_wanted"] == told["files_earlier"] > 0
+    assert told["plain_bytes"] > 0
+    assert told["fetched_bytes"] == 0
     assert len(backup_s3.requests) == seen
+    status = penates("status", tmp_path / "data", "--json").json
+    assert status["until"] in again.err, "latest of then: say which state that is"
+    assert status["plain_bytes"] == status["plain_done"] == told["plain_bytes"]
+    assert status["seconds_left"] is None
 
 
 def test_verify_writes_nothing(backup_s3, tmp_path):

@@ -44,7 +44,7 @@ static void new_target_is_restored_once(void **state)
     rig_assert_restored(&rig);
     autofree char *stamp = rig_read(&rig, "a/.penates/restored");
     assert_non_null(strstr(stamp, "\"plan\":\"p1\""));
-    assert_non_null(strstr(stamp, "meta \\u0022v2\\u0022.json"));
+    assert_non_null(strstr(stamp, "meta \\\"v2\\\".json"));
     struct stat st;
     autofree char *path = xasprintf("%s/ks/users-1/nb-1-big-Data.db", rig.into[0]);
     assert_int_equal(stat(path, &st), 0);
@@ -492,7 +492,9 @@ static void status_tells_the_phases(void **state)
     assert_int_equal(sum.files, RIG_FILES);
     assert_int_equal(sum.files_done, RIG_FILES);
     assert_int_equal(sum.stored_bytes, 1000);
-    assert_int_equal(sum.plain_bytes, 2000);
+    assert_true(sum.plain_done > 2000);
+    assert_int_equal(sum.plain_bytes, sum.plain_done); /* the plan knew a part of the sizes */
+    assert_int_equal(sum.until_ms, 3000);
     assert_int_equal(sum.stored_done, 12 * 10 + 66);
     assert_int_equal(sum.stored_kept, 0);
     assert_true(sum.started_ms > 0 && sum.run_ms >= sum.started_ms && sum.last_ms > 0);
