@@ -32,7 +32,12 @@ static uint32_t events_of(int what)
 static void watch(const struct poller *poller, int how, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
-    const int failed = epoll_ctl(poller->epoll_fd, how, fd, &event);
+    int failed = epoll_ctl(poller->epoll_fd, how, fd, &event);
+    /* The kernel forgets a socket that is closed, and its number may be another's before curl says
+     * so: what counts is that this one is watched. */
+    if (failed != 0 && how == EPOLL_CTL_MOD && errno == ENOENT) {
+        failed = epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    }
     ASSERT(failed == 0 || how == EPOLL_CTL_DEL); /* one that is closed is out already */
 }
 

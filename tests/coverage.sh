@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1
 summary=$build/coverage.json
-gcovr -r . --object-directory "$build" -j "$(nproc)" \
+gcovr -r . --object-directory "$build" \
     --filter '(agent|codec|s3)/' --exclude-branches-by-pattern '.*\bASSERT\(' \
     --exclude-unreachable-branches --json-summary "$summary"
 python3 - "$summary" <<'PYTHON'

@@ -37,7 +37,7 @@ build() { # build NAME COMPILER [cmake options]
 }
 
 unit() { # unit NAME
-    (cd "build-tests/$1" && ctest --output-on-failure --timeout 300 | tail -n 15)
+    (cd "build-tests/$1" && ctest --output-on-failure --timeout 300 -j "$jobs" | tail -n 15)
 }
 
 e2e() { # e2e NAME [pytest options]
