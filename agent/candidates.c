@@ -7,6 +7,8 @@
 
 enum { SLOTS_MIN = 64 };
 
+_Static_assert(sizeof(void *) != 8 || sizeof(struct candidate) == 72, "no room is lost");
+
 void candidates_init(struct candidates *set, struct arena *strings)
 {
     ASSERT(strings != NULL);
@@ -20,6 +22,12 @@ void candidates_done(struct candidates *set)
     free(set->by_key.items);
     free(set->by_dir.items);
     *set = (struct candidates){0};
+}
+
+void candidates_close(struct candidates *set)
+{
+    free(set->by_key.items);
+    set->by_key = (struct candidate_slots){0};
 }
 
 /* FNV-1a with a separator, so that "ab","c" and "a","bc" differ. */
@@ -206,7 +214,6 @@ uint32_t candidates_add(struct candidates *set, const struct backup_key *key, co
     const uint32_t slot = key_slot(set, key);
     const char *name = intern(set, key->file);
     set->items[at] = (struct candidate){.name = name,
-                                        .target = name,
                                         .plain_size = PLAN_SIZE_UNKNOWN,
                                         .time_ms = key->time_ms,
                                         .dir = dir,

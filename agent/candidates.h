@@ -26,13 +26,14 @@ struct candidate_dir {
     uint64_t generation_max; /* highest number of an SSTable seen, taken or not */
 };
 
+/* There are hundreds of thousands: 72 bytes. */
 struct candidate {
     const char *key_folder; /* with its last '/' */
     const char *key_name;
-    const char *name;   /* the file's own: the oldest v2 keys append the compression to it */
-    const char *target; /* name unless the SSTable was renumbered */
-    const char *etag;   /* NULL: not listed */
-    uint64_t size;      /* stored bytes, as listed */
+    const char *name; /* the file's own, which the oldest v2 keys append the compression to; new
+                         when the SSTable was renumbered */
+    const char *etag; /* NULL: not listed */
+    uint64_t size;    /* stored bytes, as listed */
     uint64_t plain_size;
     int64_t time_ms; /* as in the key */
     uint32_t dir;
@@ -43,9 +44,9 @@ struct candidate {
     uint8_t claim;       /* enum codec_claim of the key above */
     uint8_t claim_named; /* what the manifest named */
     uint8_t checksum;    /* enum s3_checksum_kind */
-    bool checksum_composite;
-    bool archived;      /* its storage class has to be thawed first */
-    bool from_manifest; /* else found by listing */
+    bool checksum_composite : 1;
+    bool archived : 1;      /* its storage class has to be thawed first */
+    bool from_manifest : 1; /* else found by listing */
 };
 
 /* Open addressing over indexes; a power of two, at most half full. */
@@ -67,6 +68,9 @@ void candidates_done(struct candidates *set);
 
 /* The index of the same file of the same kind and time, whatever its compression. */
 uint32_t candidates_find(const struct candidates *set, const struct backup_key *key);
+
+/* No more files come: nothing is found or added any more. */
+void candidates_close(struct candidates *set);
 
 /* Adds a file that is not there yet; `whole` is the key it lies under. Returns its index. */
 uint32_t candidates_add(struct candidates *set, const struct backup_key *key, const char *whole);

@@ -342,6 +342,7 @@ int plan_collect(struct plan_work *work, struct err *e)
     }
     const int result =
         work->choice->node->v2 ? collect_v2(work, &span, e) : collect_v1(work, &span, e);
+    candidates_close(&work->candidates);
     if (result == 0) {
         count_missing(work);
     }

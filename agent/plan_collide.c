@@ -118,6 +118,9 @@ static const struct plan_set *name_holder(const struct plan_work *work, uint32_t
     const struct slice prefix = candidate_prefix(work_candidate(work, work->sets[at].sample));
     uint32_t holder = at;
     for (uint32_t i = at; i-- > 0 && work->sets[i].dir == work->sets[at].dir;) {
+        if (work->sets[i].generation != 0) {
+            continue; /* had the name, and has another now */
+        }
         const struct slice other = candidate_prefix(work_candidate(work, work->sets[i].sample));
         if (other.size != prefix.size || memcmp(other.data, prefix.data, prefix.size) != 0) {
             break;
@@ -138,7 +141,9 @@ static bool rename_components(struct plan_work *work, const struct plan_set *set
             !sstable_name_renumber(&name, set->generation, text, sizeof(text))) {
             return false;
         }
-        c->target = arena_intern(work->plan->strings, text, strlen(text));
+        const size_t size = strlen(text);
+        c->prefix_size = (uint8_t)(size - name.component.size - 1);
+        c->name = arena_intern(work->plan->strings, text, size);
     }
     return true;
 }

@@ -17,7 +17,7 @@ static int compare_sets(const void *a, const void *b, void *ctx)
     if (x->side != y->side) {
         return x->side ? -1 : 1;
     }
-    return strcmp(work_candidate(work, x->first)->target, work_candidate(work, y->first)->target);
+    return strcmp(work_candidate(work, x->first)->name, work_candidate(work, y->first)->name);
 }
 
 static int compare_targets(const void *a, const void *b)
@@ -118,7 +118,7 @@ static void place_file(struct plan_work *work, const struct candidate *c, uint32
         .key_folder = c->key_folder,
         .key_name = c->key_name,
         .target_folder = folder,
-        .target_name = c->target,
+        .target_name = c->name,
         .etag = c->etag,
         .size = c->size,
         .plain_size = c->plain_size,

@@ -57,7 +57,7 @@ struct arena_block {
 struct arena {
     struct arena_block *blocks; /* newest first: the one that is filled */
     size_t bytes;
-    /* Interned strings: open addressing, power of two, at most half full. */
+    /* Interned strings: open addressing, power of two, at most three quarters full. */
     const char **slots;
     size_t slot_count, interned;
 };
@@ -146,7 +146,7 @@ static void grow_slots(struct arena *arena)
 const char *arena_intern(struct arena *arena, const char *text, size_t size)
 {
     ASSERT(memchr(text, '\0', size) == NULL);
-    if (arena->interned * 2 >= arena->slot_count) {
+    if (arena->interned >= arena->slot_count / 4 * 3) {
         grow_slots(arena);
     }
     const size_t at = slot_of(arena, text, size);
