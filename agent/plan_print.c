@@ -205,9 +205,14 @@ void plan_print(const struct config *config, const char *source_name, const stru
 {
     char text[TIME_TEXT_SIZE];
     (void)fprintf(file, "source: %s\nplan: %s\n", source_name, plan->id);
-    if (plan->node_count > 0) {
-        (void)fprintf(file, "until: %s\n\n", format_time(plan->nodes[0].until_ms, text));
+    bool one_end = true; /* else each node's column says it */
+    for (uint32_t i = 1; i < plan->node_count; i++) {
+        one_end = one_end && plan->nodes[i].until_ms == plan->nodes[0].until_ms;
     }
+    if (plan->node_count > 0 && one_end) {
+        (void)fprintf(file, "until: %s\n", format_time(plan->nodes[0].until_ms, text));
+    }
+    (void)fputc('\n', file);
     print_nodes(plan, file);
     (void)fputc('\n', file);
     print_tables(plan, file);

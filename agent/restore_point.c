@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/candidates.h"
+#include "agent/fan_out.h"
 #include "agent/manifest_read.h"
 #include "agent/plan.h"
 
@@ -79,49 +80,90 @@ static int add_mark(struct marks *marks, const struct backup_key *key, uint64_t 
     return 0;
 }
 
+/* One snapshot under judgement. */
+struct judgement {
+    const struct catalog_manifest *manifest;
+    const struct marks *there; /* of the node, or the own ones below */
+    struct marks own;          /* v1: of the snapshot's minute */
+    struct restore_point point;
+    struct buf missing_first;
+    struct err trouble; /* why the manifest cannot be used */
+    char why_not[64];
+};
+
+/* Snapshots that are judged at once: each waits for its listing and its manifest, and takes a part
+ * and its marks of --memory. */
+enum { WAVE_MAX = 4 };
+
 struct finding {
+    /* set once */
     const struct config *config;
     struct source *source;
     restore_point_fn *fn;
     void *ctx;
-    struct marks marks;
-    struct restore_point *point; /* the one at hand */
-    struct buf missing_first;
+
+    /* of the node at hand */
+    const struct catalog_node *node;
+    struct marks marks; /* v2: of all its objects */
+    struct judgement wave[WAVE_MAX];
+};
+
+struct listing {
+    const char *base;
+    struct marks *marks;
 };
 
 static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
 {
-    struct finding *finding = (struct finding *)ctx;
+    const struct listing *listing = (const struct listing *)ctx;
     struct backup_key key;
     const char *why;
-    if (!backup_key_parse(finding->source->base, entry->key, &key, &why)) {
+    if (!backup_key_parse(listing->base, entry->key, &key, &why)) {
         return 0; /* no manifest can name it either */
     }
-    return add_mark(&finding->marks, &key, entry->size, e);
+    return add_mark(listing->marks, &key, entry->size, e);
 }
 
-static int list_objects(struct finding *finding, const char *node_prefix, const char *folder,
+static int list_objects(const struct finding *finding, const char *folder, struct marks *marks,
                         struct err *e)
 {
-    autofree char *prefix = xasprintf("%s%s/", node_prefix, folder);
-    return source_list(finding->source, &(struct s3_list){.prefix = prefix}, on_object, finding, e);
+    autofree char *prefix = xasprintf("%s%s/", finding->node->prefix, folder);
+    struct listing listing = {.base = finding->source->base, .marks = marks};
+    return source_list(finding->source, &(struct s3_list){.prefix = prefix}, on_object, &listing,
+                       e);
 }
 
-static bool is_selected(const struct finding *finding, const struct backup_key *key)
+/* The minute's folder is the one that META/ lies in. */
+static int list_snapshot(const struct finding *finding, struct judgement *judgement, struct err *e)
+{
+    char minute[TIME_TEXT_SIZE];
+    const int64_t key_ms = judgement->manifest->time_ms - finding->config->selection.v1_offset_ms;
+    autofree char *folder = xasprintf("%s/SNAP", format_minute(key_ms, minute));
+    clear_marks(&judgement->own);
+    return list_objects(finding, folder, &judgement->own, e);
+}
+
+struct naming {
+    const struct selection *selection;
+    struct judgement *judgement;
+};
+
+static bool is_selected(const struct selection *selection, const struct backup_key *key)
 {
     const struct slice name = backup_key_table_name(key->table_dir);
     autofree char *keyspace = xstrndup((const char *)key->keyspace.data, key->keyspace.size);
     autofree char *table = xstrndup((const char *)name.data, name.size);
     const char *why;
-    return selection_takes_table(&finding->config->selection, keyspace, table, &why);
+    return selection_takes_table(selection, keyspace, table, &why);
 }
 
 static int on_named(void *ctx, const struct manifest_file *file, struct err *e)
 {
     (void)e; /* nothing here fails */
-    struct finding *finding = (struct finding *)ctx;
-    struct restore_point *point = finding->point;
-    if (!is_selected(finding, &file->key)) {
+    const struct naming *naming = (const struct naming *)ctx;
+    struct judgement *judgement = naming->judgement;
+    struct restore_point *point = &judgement->point;
+    if (!is_selected(naming->selection, &file->key)) {
         return 0;
     }
     point->files++;
@@ -129,12 +171,12 @@ static int on_named(void *ctx, const struct manifest_file *file, struct err *e)
         point->plain_known = true;
         point->plain_bytes += file->plain_size;
     }
-    const struct mark *mark = find_mark(&finding->marks, hash_of(&file->key));
+    const struct mark *mark = find_mark(judgement->there, hash_of(&file->key));
     if (mark->hash != 0) {
         point->stored_bytes += mark->size;
     } else if (point->missing++ == 0) {
-        buf_clear(&finding->missing_first);
-        (void)buf_append_str(&finding->missing_first, file->whole); /* a key fits */
+        buf_clear(&judgement->missing_first);
+        (void)buf_append_str(&judgement->missing_first, file->whole); /* a key fits */
     }
     return 0;
 }
@@ -146,44 +188,60 @@ static bool is_about_manifest(enum err_kind kind)
            kind == ERR_NOT_FOUND || kind == ERR_CHANGED;
 }
 
-static int judge(struct finding *finding, const struct catalog_node *node,
-                 const struct catalog_manifest *manifest, struct err *e)
+/* From several threads at once, each with a judgement of its own. */
+static int judge(void *ctx, size_t index, struct err *e)
 {
-    struct restore_point point = {.node = node,
-                                  .manifest_key = manifest->key,
-                                  .time_ms = manifest->time_ms,
-                                  .missing_first = "",
-                                  .why_not = ""};
-    char missing[64];
-    struct err trouble = ERR_INIT;
-    finding->point = &point;
-    if (manifest_read(finding->config, finding->source, node, manifest, on_named, finding,
-                      &trouble) < 0) {
-        if (!is_about_manifest(trouble.kind)) {
-            *e = trouble;
-            return -1;
-        }
-        point.why_not = trouble.text;
-    } else if (point.missing > 0) {
-        (void)snprintf(missing, sizeof(missing), "%" PRIu64 " of its objects are missing",
-                       point.missing); /* fits */
-        point.why_not = missing;
-        point.missing_first = buf_str(&finding->missing_first);
-    } else {
-        point.complete = true;
+    struct finding *finding = (struct finding *)ctx;
+    struct judgement *judgement = &finding->wave[index];
+    struct restore_point *point = &judgement->point;
+    *point = (struct restore_point){.node = finding->node,
+                                    .manifest_key = judgement->manifest->key,
+                                    .time_ms = judgement->manifest->time_ms,
+                                    .missing_first = "",
+                                    .why_not = ""};
+    judgement->there = finding->node->v2 ? &finding->marks : &judgement->own;
+    if (!finding->node->v2 && list_snapshot(finding, judgement, e) < 0) {
+        return -1;
     }
-    return finding->fn(finding->ctx, &point, e);
+    struct naming naming = {.selection = &finding->config->selection, .judgement = judgement};
+    judgement->trouble = ERR_INIT;
+    const int result = manifest_read(finding->config, finding->source, finding->node,
+                                     judgement->manifest, on_named, &naming, &judgement->trouble);
+    point->missing_first = point->missing > 0 ? buf_str(&judgement->missing_first) : "";
+    if (result < 0 && !is_about_manifest(judgement->trouble.kind)) {
+        *e = judgement->trouble;
+        return -1;
+    }
+    if (result < 0) {
+        point->why_not = judgement->trouble.text;
+    } else if (point->missing > 0) {
+        (void)snprintf(judgement->why_not, sizeof(judgement->why_not),
+                       "%" PRIu64 " of its objects are missing", point->missing); /* fits */
+        point->why_not = judgement->why_not;
+    }
+    point->complete = result == 0 && point->missing == 0;
+    return 0;
 }
 
-/* The minute's folder is the one that META/ lies in. */
-static int list_snapshot(struct finding *finding, const struct catalog_node *node,
-                         const struct catalog_manifest *manifest, struct err *e)
+static int judge_all(struct finding *finding, const struct catalog_manifests *manifests,
+                     struct err *e)
 {
-    char minute[TIME_TEXT_SIZE];
-    const int64_t key_ms = manifest->time_ms - finding->config->selection.v1_offset_ms;
-    autofree char *folder = xasprintf("%s/SNAP", format_minute(key_ms, minute));
-    clear_marks(&finding->marks);
-    return list_objects(finding, node->prefix, folder, e);
+    for (size_t first = 0, count; first < manifests->count; first += count) {
+        const size_t left = manifests->count - first;
+        count = left < WAVE_MAX ? left : WAVE_MAX;
+        for (size_t i = 0; i < count; i++) {
+            finding->wave[i].manifest = &manifests->items[first + i];
+        }
+        if (fan_out(count, judge, finding, e) < 0) {
+            return -1;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (finding->fn(finding->ctx, &finding->wave[i].point, e) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 static int find_of_node(struct finding *finding, const struct catalog_node *node, struct err *e)
@@ -193,24 +251,29 @@ static int find_of_node(struct finding *finding, const struct catalog_node *node
                                finding->config->selection.v1_offset_ms, &manifests, e) < 0) {
         return -1;
     }
+    finding->node = node;
     clear_marks(&finding->marks);
     int result = 0;
     if (node->v2 && manifests.count > 0) {
-        result = list_objects(finding, node->prefix, "SST_V2", e);
+        result = list_objects(finding, "SST_V2", &finding->marks, e);
         if (result == 0) {
-            result = list_objects(finding, node->prefix, "SECONDARY_INDEX_V2", e);
+            result = list_objects(finding, "SECONDARY_INDEX_V2", &finding->marks, e);
         }
     }
-    for (size_t i = 0; result == 0 && i < manifests.count; i++) {
-        if (!node->v2) {
-            result = list_snapshot(finding, node, &manifests.items[i], e);
-        }
-        if (result == 0) {
-            result = judge(finding, node, &manifests.items[i], e);
-        }
+    if (result == 0) {
+        result = judge_all(finding, &manifests, e);
     }
     catalog_manifests_done(&manifests);
     return result;
+}
+
+static void finding_done(struct finding *finding)
+{
+    free(finding->marks.items);
+    for (size_t i = 0; i < WAVE_MAX; i++) {
+        free(finding->wave[i].own.items);
+        buf_done(&finding->wave[i].missing_first);
+    }
 }
 
 int restore_points_find(const struct config *config, struct source *source, restore_point_fn *fn,
@@ -225,16 +288,18 @@ int restore_points_find(const struct config *config, struct source *source, rest
                               .source = source,
                               .fn = fn,
                               .ctx = ctx,
-                              .marks = {.bytes_max = config->memory},
-                              .missing_first = BUF_INIT(KEY_SIZE_MAX)};
+                              .marks = {.bytes_max = config->memory}};
+    for (size_t i = 0; i < WAVE_MAX; i++) {
+        finding.wave[i].own.bytes_max = config->memory / WAVE_MAX;
+        finding.wave[i].missing_first = BUF_INIT(KEY_SIZE_MAX);
+    }
     int result = 0;
     for (size_t i = 0; result == 0 && i < catalog->count; i++) {
         if (selection_takes_token(&config->selection, catalog->nodes[i].token)) {
             result = find_of_node(&finding, &catalog->nodes[i], e);
         }
     }
-    free(finding.marks.items);
-    buf_done(&finding.missing_first);
+    finding_done(&finding);
     catalog_free(catalog);
     return result;
 }

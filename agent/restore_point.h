@@ -1,7 +1,8 @@
 /*
  * restore_point: every snapshot that a backup holds, judged against what is really there: a
  * manifest is a statement of intent (priam spec 2.2, 11.1.7). One listing of a v2 node serves all
- * its manifests; of v1, one of each snapshot's minute. One thread.
+ * its manifests; of v1, one of each snapshot's minute; four snapshots are judged at a time. Calls
+ * back from the calling thread.
  */
 #ifndef PENATES_RESTORE_POINT_H
 #define PENATES_RESTORE_POINT_H

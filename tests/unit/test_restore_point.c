@@ -101,10 +101,37 @@ static void test_trouble(void **state)
     world_free(world);
 }
 
+/* More snapshots than are judged at once, each by what lies in its own minute. */
+static void test_many(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    autobuf struct buf lines = BUF_INIT(4096);
+    autobuf struct buf wanted = BUF_INIT(4096);
+    for (int i = 10; i >= 0; i--) {
+        char minute[TIME_TEXT_SIZE];
+        for (int j = 0; j < i; j++) {
+            autofree char *sstable = xasprintf("ks/t-1/mc-%d-big", j);
+            world_both_v1(world, T0 + MINUTES(i), sstable, "x");
+        }
+        if (i == 5) {
+            const char *path = "ks/t-1/mc-0-big-Data.db";
+            memory_source_remove(world->source, world_key_v1(world, T0 + MINUTES(i), "SNAP", path));
+        }
+        (void)world_snapshot_v1(world, T0 + MINUTES(i));
+        assert_true(buf_appendf(&wanted, "1 v1 %s %d %d 0 %d %s\n",
+                                format_minute(T0 + MINUTES(i), minute), 6 * i, 6 * i - (i == 5),
+                                i == 5, i == 5 ? "1 of its objects are missing" : ""));
+    }
+    assert_int_equal(find(world, &lines), 0);
+    assert_string_equal(buf_str(&lines), buf_str(&wanted));
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_points),
                                        cmocka_unit_test(test_sibling_is_there),
-                                       cmocka_unit_test(test_trouble)};
+                                       cmocka_unit_test(test_many), cmocka_unit_test(test_trouble)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
