@@ -2,7 +2,6 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
-#include "agent/base/thread.h"
 #include "agent/source_dir.h"
 #include "agent/source_s3.h"
 
@@ -154,42 +153,14 @@ void source_get(struct source *source, struct s3_get *get)
     source->ops->get(source, get);
 }
 
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    bool done; /* under lock */
-};
-
-static void wake(struct s3_get *get)
+static void submit(void *ctx, struct s3_get *get)
 {
-    struct waiter *waiter = (struct waiter *)get->owner;
-    mutex_lock(&waiter->lock);
-    waiter->done = true;
-    /* Under the lock: the waiter may be gone right after it is let go. */
-    cond_signal(&waiter->woken);
-    mutex_unlock(&waiter->lock);
+    source_get((struct source *)ctx, get);
 }
 
 int source_get_wait(struct source *source, struct s3_get *get, struct err *e)
 {
-    struct waiter waiter = {.done = false};
-    mutex_init(&waiter.lock);
-    cond_init(&waiter.woken);
-    get->done = wake;
-    get->owner = &waiter;
-    source_get(source, get);
-    mutex_lock(&waiter.lock);
-    while (!waiter.done) {
-        cond_wait(&waiter.woken, &waiter.lock);
-    }
-    mutex_unlock(&waiter.lock);
-    cond_done(&waiter.woken);
-    mutex_done(&waiter.lock);
-    if (get->err.kind != ERR_NONE) {
-        *e = get->err;
-        return -1;
-    }
-    return 0;
+    return s3_get_wait(submit, source, get, e);
 }
 
 void source_cancel(struct source *source)

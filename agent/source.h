@@ -31,7 +31,7 @@ struct source {
 int source_open(const struct config *config, struct source **ret, struct err *e) MUST_CHECK;
 void source_free(struct source *source); /* NULL is fine */
 
-/* Keys in requests are whole keys: base included. Contracts as s3_list, s3_submit, s3_perform. */
+/* Keys in requests are whole keys: base included. Contracts as s3_list, s3_submit, s3_get_wait. */
 int source_list(struct source *source, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
                 struct err *e) MUST_CHECK;
 void source_get(struct source *source, struct s3_get *get);

@@ -111,8 +111,10 @@ struct s3_get {
 /* Never blocks and never fails: every outcome arrives in done(). */
 void s3_submit(struct s3_client *client, struct s3_get *get);
 
-/* Submits and waits. Returns -1 with *e set when get->err is. done and owner are overwritten. */
-int s3_perform(struct s3_client *client, struct s3_get *get, struct err *e) MUST_CHECK;
+/* Submits by `submit`, which ends in s3_submit or does as that does, and waits. Returns -1 with *e
+ * set when get->err is. done and owner are overwritten. */
+typedef void s3_submit_fn(void *ctx, struct s3_get *get);
+int s3_get_wait(s3_submit_fn *submit, void *ctx, struct s3_get *get, struct err *e) MUST_CHECK;
 
 /* One line of a listing; borrowed, valid during the call. */
 struct s3_entry {

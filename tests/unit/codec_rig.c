@@ -131,6 +131,19 @@ struct rig_result rig_decode_whole(const struct codec *codec, struct slice store
     return rig_decode(codec, stored, (struct rig_splits){&whole, 1}, false);
 }
 
+bool rig_gives(const struct codec *codec, const struct rig_case *expected)
+{
+    static const size_t SPLITS[] = {1, 3, SIZE_MAX};
+    bool gives = true;
+    for (size_t i = 0; i < ARRAY_SIZE(SPLITS); i++) {
+        struct rig_result result = rig_decode(codec, slice_of(expected->bytes, expected->size),
+                                              (struct rig_splits){&SPLITS[i], 1}, false);
+        gives = gives && result.cut == expected->cut && result.decode == expected->decode;
+        rig_result_done(&result);
+    }
+    return gives;
+}
+
 void rig_result_done(struct rig_result *result)
 {
     free(result->plain);

@@ -33,6 +33,16 @@ void rig_result_done(struct rig_result *result);
 /* The stream in one part. */
 struct rig_result rig_decode_whole(const struct codec *codec, struct slice stored);
 
+/* A short stream and what must come of it. */
+struct rig_case {
+    const char *bytes;
+    size_t size;
+    enum codec_status cut, decode;
+};
+
+/* True when it comes, whole, byte by byte and by three. */
+bool rig_gives(const struct codec *codec, const struct rig_case *expected);
+
 /* A whole file; aborts when it cannot be read. The caller frees ->data. */
 struct buf rig_read_file(const char *path);
 

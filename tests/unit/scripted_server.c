@@ -11,6 +11,7 @@
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
+#include "tests/unit/unit.h"
 
 enum { PEERS_MAX = 32, HEAD_MAX = 64 * 1024 };
 
@@ -197,15 +198,17 @@ const char *scripted_server_url(const struct scripted_server *server)
     return server->url;
 }
 
-char *scripted_server_stop(struct scripted_server *server, size_t *ret_count)
+size_t scripted_server_stop(struct scripted_server *server)
 {
     (void)close(server->stop[1]);
     thread_join(server->thread);
     (void)close(server->stop[0]);
     (void)close(server->listener);
-    char *complaint = TAKE_PTR(server->complaint);
-    *ret_count = server->served;
+    if (server->complaint != NULL) {
+        fail_msg("%s", server->complaint);
+    }
+    const size_t served = server->served;
     free(server->url);
     free(server);
-    return complaint;
+    return served;
 }

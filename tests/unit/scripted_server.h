@@ -30,8 +30,8 @@ struct scripted_server *scripted_server_start(const struct exchange *script, siz
                                               bool repeat);
 /* "http://127.0.0.1:PORT"; borrowed. */
 const char *scripted_server_url(const struct scripted_server *server);
-/* Ends the thread and closes all. Fills *ret_count with the requests that came; returns a complaint
- * about the first that was not as expected or had no exchange, or NULL. The caller frees it. */
-char *scripted_server_stop(struct scripted_server *server, size_t *ret_count);
+/* Ends the thread and closes all. Fails the test when a request was not as expected or had no
+ * exchange. Returns how many came. */
+size_t scripted_server_stop(struct scripted_server *server);
 
 #endif

@@ -48,19 +48,18 @@ static void rig_start(struct rig *rig, const struct exchange *script, size_t cou
 /* All exchanges were used, and every request was as expected. */
 static void rig_stop(struct rig *rig, size_t requests)
 {
-    size_t served = 0;
     s3_client_free(rig->client);
-    char *complaint = scripted_server_stop(rig->server, &served);
-    if (complaint != NULL) {
-        print_error("%s\n", complaint);
-    }
-    assert_null(complaint);
-    assert_int_equal(served, requests);
+    assert_int_equal(scripted_server_stop(rig->server), requests);
+}
+
+static void submit(void *ctx, struct s3_get *get)
+{
+    s3_submit(ctx, get);
 }
 
 static int rig_perform(struct rig *rig)
 {
-    return s3_perform(rig->client, &rig->get, &rig->err);
+    return s3_get_wait(submit, rig->client, &rig->get, &rig->err);
 }
 
 static void test_whole(void **state)
@@ -384,7 +383,7 @@ static void test_unreachable(void **state)
     };
     struct s3_client *client = NULL;
     assert_int_equal(s3_client_new(&options, &client, &rig.err), 0);
-    assert_int_equal(s3_perform(client, &rig.get, &rig.err), -1);
+    assert_int_equal(s3_get_wait(submit, client, &rig.get, &rig.err), -1);
     assert_int_equal(rig.err.kind, ERR_RETRY);
     assert_non_null(strstr(rig.err.text, "127.0.0.1"));
     s3_client_free(client);
@@ -488,9 +487,7 @@ static void test_cancel(void **state)
         assert_int_equal(gets[i].err.kind, ERR_CANCELLED);
     }
     rig.client = NULL;
-    size_t served = 0;
-    char *complaint = scripted_server_stop(rig.server, &served);
-    assert_null(complaint);
+    (void)scripted_server_stop(rig.server); /* how many came before the end is chance */
 }
 
 /* Many at once over several threads: each is done once, with its own bytes. */

@@ -16,14 +16,14 @@ static void wake_waiter(struct s3_get *get)
     mutex_unlock(&waiter->lock);
 }
 
-int s3_perform(struct s3_client *client, struct s3_get *get, struct err *e)
+int s3_get_wait(s3_submit_fn *submit, void *ctx, struct s3_get *get, struct err *e)
 {
     struct waiter waiter = {.done = false};
     mutex_init(&waiter.lock);
     cond_init(&waiter.cond);
     get->owner = &waiter;
     get->done = wake_waiter;
-    s3_submit(client, get);
+    submit(ctx, get);
     mutex_lock(&waiter.lock);
     while (!waiter.done) {
         cond_wait(&waiter.cond, &waiter.lock);
