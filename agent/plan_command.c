@@ -1,5 +1,8 @@
 /* plan_command: `penates plan`: what a restore would do, shown, saved, and tried against the target
  * as far as looking goes. */
+#include <inttypes.h>
+
+#include "agent/base/parse.h"
 #include "agent/commands.h"
 #include "agent/identity.h"
 #include "agent/out_file.h"
@@ -8,7 +11,7 @@
 #include "agent/target.h"
 
 struct planning {
-    const struct config *config;
+    struct config config; /* as given, but for times that an interrupted run has settled */
     struct source *source;
     struct plan *plan;
     struct target *target;
@@ -24,16 +27,16 @@ static void planning_done(struct planning *planning)
 static int save(const struct planning *planning, struct err *e)
 {
     struct out_file out __attribute__((cleanup(out_file_done))) = {0};
-    if (out_file_open(&out, planning->config->plan_out, e) != 0) {
+    if (out_file_open(&out, planning->config.plan_out, e) != 0) {
         return -1;
     }
-    plan_json_write(planning->config, planning->source->name, planning->plan, out.file);
+    plan_json_write(&planning->config, planning->source->name, planning->plan, out.file);
     return out_file_close(&out, e);
 }
 
 static int show(const struct planning *planning, struct err *e)
 {
-    const struct config *config = planning->config;
+    const struct config *config = &planning->config;
     const char *name = planning->source->name;
     if (config->json) {
         plan_json_write(config, name, planning->plan, stdout);
@@ -43,46 +46,84 @@ static int show(const struct planning *planning, struct err *e)
     return out_file_flush_stdout(e);
 }
 
-/* Would `restore` refuse? It says so with the same words and exit code. */
-static int try_target(struct planning *planning, struct err *e)
+/* What `restore` would make of the target: it goes on with what an earlier run has begun there. */
+static int open_target(struct planning *planning, enum target_state *ret_state, struct err *e)
 {
-    const struct config *config = planning->config;
+    struct config *config = &planning->config;
+    *ret_state = TARGET_NEW;
     if (config->target_count == 0) {
         return 0;
     }
-    enum target_state state;
     autofree char *identity = identity_of(config, planning->source->name);
-    if (target_open(config, identity, &planning->target, &state, e) != 0) {
+    if (target_open(config, identity, &planning->target, ret_state, e) != 0) {
         return -1;
     }
-    if (state == TARGET_DONE) {
-        log_info("%s holds this restore already", config->targets[0]);
-        return 0;
+    if (*ret_state == TARGET_INTERRUPTED) {
+        target_pin(planning->target, &config->selection);
     }
-    return target_check(planning->target, planning->plan, e);
+    return 0;
 }
 
-int plan_run(const struct config *config, struct err *e)
+static int try_target(const struct planning *planning, enum target_state state, struct err *e)
 {
-    struct planning planning __attribute__((cleanup(planning_done))) = {.config = config};
-    if (source_open(config, &planning.source, e) != 0) {
+    if (planning->target == NULL) {
+        return 0;
+    }
+    const char *dir = planning->config.targets[0];
+    if (state == TARGET_DONE) {
+        log_info("%s holds this restore already", dir);
+        return 0;
+    }
+    const struct plan *plan = planning->plan;
+    if (target_check(planning->target, plan, e) != 0) {
         return -1;
     }
-    const int built = plan_build(config, planning.source, &planning.plan, e);
-    if (planning.plan == NULL) {
+    struct target_summary before;
+    char left[BYTES_TEXT_SIZE];
+    target_finished(planning->target, plan, &before);
+    if (state == TARGET_INTERRUPTED) {
+        log_info("%s: an earlier run has finished %" PRIu64 " of these files; %s are left to fetch",
+                 dir, before.files_done,
+                 format_bytes(plan->stored_bytes - before.stored_done, left));
+    }
+    return 0;
+}
+
+/* Shows and saves. An incomplete restore point is shown, too: what is missing is what was asked
+ * for. */
+static int make(struct planning *planning, struct err *e)
+{
+    const int built = plan_build(&planning->config, planning->source, &planning->plan, e);
+    if (planning->plan == NULL) {
         return -1;
     }
-    /* An incomplete restore point is shown, too: what is missing is what was asked for. */
     struct err show_error = ERR_INIT;
-    if (show(&planning, &show_error) != 0 && built == 0) {
+    if (show(planning, &show_error) != 0 && built == 0) {
         *e = show_error;
         return -1;
     }
     if (built != 0) {
         return -1;
     }
-    if (config->plan_out != NULL && save(&planning, e) != 0) {
+    return planning->config.plan_out == NULL ? 0 : save(planning, e);
+}
+
+int plan_run(const struct config *config, struct err *e)
+{
+    struct planning planning __attribute__((cleanup(planning_done))) = {.config = *config};
+    if (source_open(&planning.config, &planning.source, e) != 0) {
         return -1;
     }
-    return try_target(&planning, e);
+    /* Would `restore` refuse? It says so with the same words and exit code, after the plan. */
+    struct err refusal = ERR_INIT;
+    enum target_state state;
+    const bool refused = open_target(&planning, &state, &refusal) != 0;
+    if (make(&planning, e) != 0) {
+        return -1;
+    }
+    if (refused) {
+        *e = refusal;
+        return -1;
+    }
+    return try_target(&planning, state, e);
 }

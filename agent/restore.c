@@ -19,7 +19,6 @@ struct restore {
     struct source *source;
     char *identity;
     struct target *target;
-    struct token_pin *pins; /* those times; strings are the target's */
     struct plan *plan;
     struct progress *progress;
     struct report *report;
@@ -31,7 +30,6 @@ static void restore_done(struct restore *restore)
 {
     report_free(restore->report);
     progress_free(restore->progress);
-    free(restore->pins);
     target_free(restore->target);
     plan_free(restore->plan);
     free(restore->identity);
@@ -42,22 +40,14 @@ static void restore_done(struct restore *restore)
  * with an earlier one keeps to the moments of that. */
 static void pin_times(struct restore *restore)
 {
-    struct token_pin pin;
-    size_t count = 0;
-    while (target_pin(restore->target, count, &pin)) {
-        restore->pins =
-            (struct token_pin *)xrealloc(restore->pins, count + 1, sizeof(*restore->pins));
-        restore->pins[count++] = pin;
-    }
+    target_pin(restore->target, &restore->config.selection);
     char text[TIME_TEXT_SIZE];
     int64_t until_ms;
     if (!target_pinned_until(restore->target, NULL, &until_ms)) {
         log_info("continuing an interrupted restore");
-        return;
+    } else {
+        log_info("continuing the restore of %s", format_time(until_ms, text));
     }
-    log_info("continuing the restore of %s", format_time(until_ms, text));
-    restore->config.selection.pins = restore->pins;
-    restore->config.selection.pin_count = count;
 }
 
 /* There is nothing to do: the report tells what is there. */

@@ -23,12 +23,14 @@ struct pace {
     uint64_t left_ms;          /* until the end at that pace, 0: not known */
 };
 
-/* A running restore is measured until now, an ended one until its last progress. */
+/* A running restore is measured until now, an ended one until its end; when an interrupted one
+ * ended nobody has noted. */
 static struct pace measure(const struct target_summary *summary)
 {
     struct pace pace = {0};
     const int64_t end_ms = summary->phase == PHASE_RUNNING ? clock_wall_ms() : summary->last_ms;
-    if (end_ms <= summary->run_ms || summary->stored_done <= summary->stored_kept) {
+    if (summary->phase == PHASE_INTERRUPTED || end_ms <= summary->run_ms ||
+        summary->stored_done <= summary->stored_kept) {
         return pace;
     }
     const double seconds = (double)(end_ms - summary->run_ms) / 1000;

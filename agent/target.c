@@ -136,8 +136,8 @@ static int load_until(struct target *target, const struct journal_line *line, st
                        TARGET_TOKENS_MAX);
     }
     target->pins = xrealloc(target->pins, target->pin_count + 1, sizeof *target->pins);
-    target->pins[target->pin_count++] = (struct target_pin){
-        .token = xstrdup(line->fields[0]),
+    target->pins[target->pin_count++] = (struct token_pin){
+        .token = arena_intern(target->strings, line->fields[0], strlen(line->fields[0])),
         .until_ms = (int64_t)line->numbers[1],
     };
     return 0;
@@ -218,6 +218,7 @@ int target_open(const struct config *config, const char *identity, struct target
     struct target *const target = xcalloc(1, sizeof *target);
     target->config = config;
     target->identity = xstrdup(identity);
+    target->strings = arena_new();
     if (open_all(target, e) < 0) {
         target_free(target);
         return -1;
@@ -236,10 +237,8 @@ void target_free(struct target *target)
     for (unsigned i = 0; i < target->dir_count; i++) {
         target_dir_done(&target->dirs[i]);
     }
-    for (size_t i = 0; i < target->pin_count; i++) {
-        free(target->pins[i].token);
-    }
     free(target->pins);
+    arena_free(target->strings);
     free(target->files);
     free(target->tables);
     free(target->identity);
@@ -260,14 +259,10 @@ bool target_pinned_until(const struct target *target, const char *token, int64_t
     return found;
 }
 
-bool target_pin(const struct target *target, size_t at, struct token_pin *ret)
+void target_pin(const struct target *target, struct selection *selection)
 {
-    if (at >= target->pin_count) {
-        return false;
-    }
-    *ret =
-        (struct token_pin){.token = target->pins[at].token, .until_ms = target->pins[at].until_ms};
-    return true;
+    selection->pins = target->pins;
+    selection->pin_count = target->pin_count;
 }
 
 void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free)

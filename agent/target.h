@@ -20,6 +20,20 @@
 
 struct target;
 
+enum target_phase { PHASE_NEW, PHASE_RUNNING, PHASE_INTERRUPTED, PHASE_FAILED, PHASE_DONE };
+
+/* What journal and lock tell of a directory, for `penates status`. Times are in ms since 1970. */
+struct target_summary {
+    enum target_phase phase;
+    uint64_t pid;                                 /* when running; 0: not known */
+    uint64_t files, stored_bytes, plain_bytes;    /* of the plan; plain_bytes: at least */
+    uint64_t files_done, stored_done, plain_done; /* finished so far, by all runs */
+    uint64_t stored_kept;                         /* of stored_done, by runs before the last */
+    int64_t started_ms, run_ms, last_ms;          /* first run, last run, last progress or end */
+    int64_t until_ms;                             /* the state restored: its latest, 0: not known */
+    char error[512];                              /* of the last run when it failed, else "" */
+};
+
 enum target_state {
     TARGET_NEW,         /* no run before */
     TARGET_INTERRUPTED, /* a run of the same selection began and did not end */
@@ -41,8 +55,8 @@ void target_free(struct target *target); /* NULL is fine; releases the locks */
  * pin a rerun to; false: none. */
 bool target_pinned_until(const struct target *target, const char *token, int64_t *ret_ms);
 
-/* The same, of its node number `at`; false: there are no more. The string is the target's. */
-bool target_pin(const struct target *target, size_t at, struct token_pin *ret);
+/* Pins the selection of a rerun to those instants, node by node. The pins stay the target's. */
+void target_pin(const struct target *target, struct selection *selection);
 
 /*
  * Preflight against the plan, still writing nothing: room for the bytes to come (less what is
@@ -54,6 +68,11 @@ int target_check(struct target *target, const struct plan *plan, struct err *e) 
 /* After target_check, also a failed one that got as far: bytes needed for what is to come (files of
  * unknown size count with their stored size) and bytes free, over all file systems. */
 void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free);
+
+/* After target_check: what earlier runs have finished of this plan: the *_done of *ret; the rest of
+ * it is left alone. */
+void target_finished(const struct target *target, const struct plan *plan,
+                     struct target_summary *ret);
 
 /* After target_check: what --replace takes out of the way of a table, for the report. False:
  * nothing. It ends up in DIR/.penates/replaced/ under the table's target_folder. */
@@ -71,20 +90,6 @@ int target_finish(struct target *target, const struct plan *plan, const char *re
 
 /* Notes for `status` how a begun run failed; one that cannot be noted is let go. */
 void target_record_failure(struct target *target, const char *text);
-
-enum target_phase { PHASE_NEW, PHASE_RUNNING, PHASE_INTERRUPTED, PHASE_FAILED, PHASE_DONE };
-
-/* What journal and lock tell of a directory, for `penates status`. Times are in ms since 1970. */
-struct target_summary {
-    enum target_phase phase;
-    uint64_t pid;                                 /* when running; 0: not known */
-    uint64_t files, stored_bytes, plain_bytes;    /* of the plan; plain_bytes: at least */
-    uint64_t files_done, stored_done, plain_done; /* finished so far, by all runs */
-    uint64_t stored_kept;                         /* of stored_done, by runs before the last */
-    int64_t started_ms, run_ms, last_ms;          /* first run, last run, last progress or end */
-    int64_t until_ms;                             /* the state restored: its latest, 0: not known */
-    char error[512];                              /* of the last run when it failed, else "" */
-};
 
 /* Looks without a lock and writes nothing. ERR_CREATE: no right; ERR_REFUSED: not a journal of this
  * version; ERR_CONFIG: `path` holds the second or later part, the text names the first. */

@@ -43,11 +43,6 @@ struct target_table {
     uint64_t replaced_files, replaced_bytes; /* what --replace takes, or took, out of the way */
 };
 
-struct target_pin {
-    char *token;
-    int64_t until_ms;
-};
-
 struct target {
     /* set by target_open */
     const struct config *config;
@@ -55,7 +50,8 @@ struct target {
     struct target_dir dirs[CONFIG_TARGETS_MAX];
     unsigned dir_count;
     enum target_state state;
-    struct target_pin *pins; /* of the journal */
+    struct token_pin *pins; /* of the journal */
+    struct arena *strings;  /* of the pins */
     size_t pin_count;
     uint64_t journal_size; /* up to where the journal counts */
     int64_t started_ms;    /* of the first run, as journaled; 0: new */

@@ -38,17 +38,27 @@ static void note_until(struct target *target, const struct plan *plan)
     }
 }
 
-static void note_run(struct target *target, const struct plan *plan, const char *now)
+void target_finished(const struct target *target, const struct plan *plan,
+                     struct target_summary *ret)
 {
-    uint64_t numbers[6] = {plan->file_count, plan->stored_bytes, plan->plain_bytes};
+    ASSERT(target->files != NULL && target->file_count == plan->file_count);
+    ret->files_done = ret->stored_done = ret->plain_done = 0;
     for (uint32_t i = 0; i < target->file_count; i++) {
         if (target->files[i].state == FILE_DONE) {
-            numbers[3] += 1;
-            numbers[4] += plan->files[i].size;
-            numbers[5] += target->files[i].plain_size;
+            ret->files_done++;
+            ret->stored_done += plan->files[i].size;
+            ret->plain_done += target->files[i].plain_size;
         }
     }
-    char text[6][JOURNAL_NUMBER_SIZE];
+}
+
+static void note_run(struct target *target, const struct plan *plan, const char *now)
+{
+    struct target_summary before;
+    target_finished(target, plan, &before);
+    const uint64_t numbers[] = {plan->file_count,  plan->stored_bytes, plan->plain_bytes,
+                                before.files_done, before.stored_done, before.plain_done};
+    char text[ARRAY_SIZE(numbers)][JOURNAL_NUMBER_SIZE];
     const char *fields[2 + ARRAY_SIZE(numbers)] = {now, plan->id};
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         fields[2 + i] = journal_number(numbers[i], text[i]);

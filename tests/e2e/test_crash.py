@@ -102,6 +102,9 @@ def test_signal_leaves_a_resumable_state(tmp_path, sign):
         assert status.out.splitlines()[0] == f"{target}: interrupted"
 
         server.faults.clear()
+        plan = penates("plan", *source_args(server), "--into", target)
+        assert plan.code == 0, plan.err
+        assert f"has finished {len(done)} of these files" in plan.err
         server.requests.clear()
         result = penates(*args)
         assert result.code == 0, result.err
@@ -110,6 +113,26 @@ def test_signal_leaves_a_resumable_state(tmp_path, sign):
         fetched = {key.rsplit("/", 1)[1] for key in server.counts_by_key()}
         assert len(fetched & {name.rsplit("/", 1)[1] for name in done}) <= 1
         assert "done" in penates("status", target).out
+
+
+@pytest.mark.parametrize("command", ["restore", "verify", "plan", "list"])
+def test_signal_while_looking_leaves_nothing(tmp_path, command):
+    backup = many_sstables(3)
+    with FakeS3(backup.store) as server:
+        target = tmp_path / "data"
+        server.faults.append(Fault(kind="list", stall_at=0, stall_s=60, times=None))
+        into = ["--into", target] if command in ("restore", "plan") else []
+        process = start(command, *source_args(server), *into)
+        deadline = time.monotonic() + 20
+        while not server.requests and time.monotonic() < deadline:
+            time.sleep(0.02)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        result = finish(process, 20)
+        assert result.code == 75, result.err
+        assert time.monotonic() - began < 3
+        assert "interrupted" in result.error
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_second_sigint_ends_at_once(tmp_path):

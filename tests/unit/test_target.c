@@ -93,11 +93,11 @@ static void interrupted_run_goes_on(void **state)
     until = 9000;
     assert_true(target_pinned_until(target, NULL, &until));
     assert_int_equal(until, 3000);
-    struct token_pin pin;
-    assert_true(target_pin(target, 0, &pin));
-    assert_string_equal(pin.token, "42");
-    assert_int_equal(pin.until_ms, 3000);
-    assert_false(target_pin(target, 1, &pin));
+    struct selection selection = {0};
+    target_pin(target, &selection);
+    assert_int_equal(selection.pin_count, 1);
+    assert_string_equal(selection.pins[0].token, "42");
+    assert_int_equal(selection.pins[0].until_ms, 3000);
     rig_assert_ok(rig_run(&rig, target, &e), &e);
     assert_int_equal(rig.written, 0);
     target_free(target);
