@@ -45,8 +45,8 @@ struct backup_key {
 bool backup_key_parse(const char *base, const char *key, struct backup_key *ret,
                       const char **ret_why);
 
-/* True where keys of v2 sort as their times do: 13 digits, from 2001-09 to 2286. Others lie anywhere
- * among them. */
+/* True where keys of v2 sort as their times do: 13 digits, from 2001-09 to 2286. Others lie
+ * anywhere among them. */
 bool backup_key_is_sorted_ms(int64_t time_ms);
 
 /* Java's String.hashCode() of the cluster name modulo 10000, as v2 prefixes it (priam spec 2.1).

@@ -24,7 +24,8 @@ struct catalog {
 };
 
 /* All nodes that selection.cluster, source_region and format allow; of a cluster that has all of
- * selection.tokens, those. Folder listings only. ERR_NO_BACKUP when there is none: the text says what was looked for and where. */
+ * selection.tokens, those. Folder listings only. ERR_NO_BACKUP when there is none: the text says
+ * what was looked for and where. */
 int catalog_find_nodes(const struct selection *selection, struct source *source,
                        struct catalog **ret, struct err *e) MUST_CHECK;
 void catalog_free(struct catalog *catalog);
@@ -55,7 +56,8 @@ int catalog_find_minutes(const struct catalog_node *node, struct source *source,
 /*
  * Manifests of a node with from_ms <= time <= to_ms, newest first, at most `most` of them (0: all).
  * v1: folder listings of the minutes, from the newest days back, and one small listing of each
- * minute's META/ until enough are found, sixteen at a time. v2: one listing of META_V2/ from from_ms on.
+ * minute's META/ until enough are found, sixteen at a time. v2: one listing of META_V2/ from
+ * from_ms on.
  */
 int catalog_find_manifests(const struct catalog_node *node, struct source *source, int64_t from_ms,
                            int64_t to_ms, size_t most, int64_t v1_offset_ms,
