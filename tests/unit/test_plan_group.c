@@ -368,8 +368,9 @@ static void test_cassandra_1_0(void **state)
     struct world *world = world_new();
     world_both_v1(world, T0, "ks/cf-g-5", "one");
     (void)world_snapshot_v1(world, T0);
+    world_put_v1(world, T0 + MINUTES(2), "SST", "ks/cf-g-6", "two", "");
     assert_plan(world);
-    assert_targets(world, "ks/cf/cf-g-5\n");
+    assert_targets(world, "ks/cf/cf-g-5\nks/cf/cf-g-6\n");
     world_free(world);
 }
 
@@ -406,6 +407,36 @@ static void test_oldest_v2_keys(void **state)
     assert_int_equal(world->plan->files[1].claim, CODEC_CLAIM_SNAPPY);
 }
 
+static void test_oldest_v2_manifest(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    static const char *const COMPONENTS[] = {"Data.db", "Index.db", "Statistics.db"};
+    for (size_t i = 0; i < ARRAY_SIZE(COMPONENTS); i++) {
+        autofree char *key = xasprintf("b/99_c/1/SST_V2/%lld/ks/t-1/ma-2-big-%s.SNAPPY",
+                                       (long long)T0, COMPONENTS[i]);
+        memory_source_put(world->source, key, "two");
+        world_name(world, key);
+    }
+    autofree char *now = xstrdup(world_snapshot_v2(world, T0));
+    assert_plan(world);
+    memory_source_remove(world->source, now);
+    assert_no_plan(world, ERR_NO_BACKUP, "no snapshot");
+    autofree char *then =
+        xasprintf("b/99_c/1/META_V2/%lld/meta_v2_202611230800.json.NONE", (long long)T0);
+    memory_source_put(world->source, then,
+                      "{\"data\":[{\"sstables\":[{\"sstableComponents\":[{\"backupPath\":"
+                      "\"b/99_c/1/SST_V2/1795420800000/ks/t-1/ma-2-big-Data.db.SNAPPY\"},"
+                      "{\"backupPath\":"
+                      "\"b/99_c/1/SST_V2/1795420800000/ks/t-1/ma-2-big-Index.db.SNAPPY\"}]}]}]}");
+    assert_plan(world);
+    assert_targets(world, "ks/t-1/ma-2-big\n");
+    assert_string_equal(world->plan->nodes[0].manifest_key, then);
+    assert_false(world->plan->files[0].incremental);
+    assert_string_equal(world->plan->files[0].key_name, "ma-2-big-Data.db.SNAPPY");
+    world_free(world);
+}
+
 static void test_hostile_names(void **state)
 {
     struct world *world = (struct world *)*state;
@@ -440,6 +471,7 @@ int main(void)
         TEST(test_odd_time),
         TEST(test_misspelt),
         cmocka_unit_test(test_v1_listing_is_short),
+        cmocka_unit_test(test_oldest_v2_manifest),
         cmocka_unit_test(test_left_out_v1),
         cmocka_unit_test(test_v1_minutes),
         cmocka_unit_test(test_cassandra_1_0),
