@@ -31,8 +31,7 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(KINDS) == ERR_KIND_COUNT, "one row for each kind");
 
-/* Bytes from a key or a server must not be able to forge a line or drive a terminal. */
-static void clean_line(char *text)
+void err_clean_line(char *text)
 {
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -48,7 +47,7 @@ set_text(struct err *e, enum err_kind kind, const char *fmt, va_list args)
     ASSERT(kind != ERR_NONE && (size_t)kind < ARRAY_SIZE(KINDS));
     *e = (struct err){.kind = kind};
     (void)vsnprintf(e->text, sizeof(e->text), fmt, args); /* a long text is cut, not lost */
-    clean_line(e->text);
+    err_clean_line(e->text);
 }
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
@@ -82,7 +81,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args); /* cut as above */
     va_end(args);
-    clean_line(text);
+    err_clean_line(text);
     const size_t used = strlen(text);
     (void)snprintf(text + used, sizeof(text) - used, ": %.*s", (int)(sizeof(text) - used), e->text);
     memcpy(e->text, text, sizeof(text));
@@ -96,7 +95,7 @@ int err_hint(struct err *e, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(e->hint, sizeof(e->hint), fmt, args);
     va_end(args);
-    clean_line(e->hint);
+    err_clean_line(e->hint);
     return -1;
 }
 

@@ -56,6 +56,10 @@ int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Says what to do next, in the imperative. Always returns -1. */
 int err_hint(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Makes '?' of control characters: bytes from a key or a server must not be able to forge a line or
+ * drive a terminal. err_set and its like have done so. */
+void err_clean_line(char *text);
+
 /* The documented exit code of a kind (spec: README, "Exit codes"); ERR_NONE gives 0. */
 int err_exit_code(enum err_kind kind);
 

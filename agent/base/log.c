@@ -1,5 +1,6 @@
 #include "agent/base/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -41,21 +42,14 @@ static void write_all(const char *text, size_t size)
 {
     while (size > 0) {
         const ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
         if (n <= 0) {
             return; /* nowhere left to say that stderr is gone */
         }
         text += n;
         size -= (size_t)n;
-    }
-}
-
-static void clean(char *text)
-{
-    for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f) {
-            *text = '?';
-        }
     }
 }
 
@@ -69,7 +63,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args); /* an over-long line is cut */
     va_end(args);
-    clean(text);
+    err_clean_line(text);
 
     char line[LOG_LINE_MAX + 512];
     (void)pthread_mutex_lock(&lock);
