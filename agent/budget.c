@@ -6,9 +6,15 @@
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
 
+enum {
+    MMAP_MIN = 256 << 10, /* malloc maps and unmaps blocks of this size one by one */
+    LEVELS = 8,           /* from 64 MiB, the largest part, down to 2 * MMAP_MIN */
+};
+
 /* A free slab is the link to the next one: its memory is ours already. */
 struct idle_slab {
     struct idle_slab *next;
+    size_t size;
 };
 
 struct budget {
@@ -20,7 +26,7 @@ struct budget {
     pthread_mutex_t lock;
     uint64_t used; /* charged, idle slabs not included */
     uint64_t peak;
-    struct idle_slab *idle;
+    struct idle_slab *idle[LEVELS]; /* of slab_size >> level bytes */
     uint64_t idle_bytes;
 };
 
@@ -31,7 +37,7 @@ struct budget {
  */
 static void make_malloc_honest(void)
 {
-    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* refused only by another malloc, which is fine */
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_MIN); /* refused only by another malloc, which is fine */
     (void)mallopt(M_ARENA_MAX, 4);
 }
 
@@ -47,13 +53,48 @@ struct budget *budget_new(uint64_t bytes, size_t slab_size)
     return budget;
 }
 
-static struct idle_slab *pop_idle_locked(struct budget *budget)
+/* The level of the slab for so many bytes, LEVELS when it is none. At most half of it is wasted,
+ * which is address space: pages that nobody touches are not there. */
+static unsigned level_of(const struct budget *budget, size_t size)
 {
-    struct idle_slab *slab = budget->idle;
-    ASSERT(slab != NULL);
-    ASSERT(budget->idle_bytes >= budget->slab_size);
-    budget->idle = slab->next;
-    budget->idle_bytes -= budget->slab_size;
+    unsigned level = 0;
+    while (level < LEVELS && size <= (budget->slab_size >> level) / 2) {
+        level++;
+    }
+    /* The full size is always one, however small it is. */
+    const bool is_slab =
+        level == 0 || (level < LEVELS && budget->slab_size >> level >= 2 * MMAP_MIN);
+    return is_slab ? level : LEVELS;
+}
+
+static void push_idle_locked(struct budget *budget, struct idle_slab *slab, size_t size)
+{
+    const unsigned level = level_of(budget, size);
+    ASSERT(level < LEVELS && budget->slab_size >> level == size);
+    slab->size = size;
+    slab->next = budget->idle[level];
+    budget->idle[level] = slab;
+    budget->idle_bytes += size;
+}
+
+/* NULL when there is none. */
+static struct idle_slab *pop_idle_locked(struct budget *budget, unsigned level)
+{
+    struct idle_slab *slab = budget->idle[level];
+    if (slab != NULL) {
+        ASSERT(budget->idle_bytes >= slab->size);
+        budget->idle[level] = slab->next;
+        budget->idle_bytes -= slab->size;
+    }
+    return slab;
+}
+
+static struct idle_slab *pop_largest_locked(struct budget *budget)
+{
+    struct idle_slab *slab = NULL;
+    for (unsigned level = 0; level < LEVELS && slab == NULL; level++) {
+        slab = pop_idle_locked(budget, level);
+    }
     return slab;
 }
 
@@ -63,8 +104,8 @@ void budget_free(struct budget *budget)
         return;
     }
     ASSERT(budget->used == 0);
-    while (budget->idle != NULL) {
-        free(pop_idle_locked(budget));
+    while (budget->idle_bytes > 0) {
+        free(pop_largest_locked(budget));
     }
     mutex_done(&budget->lock);
     free(budget);
@@ -80,7 +121,8 @@ static bool charge_locked(struct budget *budget, uint64_t bytes, struct idle_sla
     budget->used += bytes;
     struct idle_slab *freed = NULL;
     while (budget->used + budget->idle_bytes > budget->limit) {
-        struct idle_slab *slab = pop_idle_locked(budget);
+        struct idle_slab *slab = pop_largest_locked(budget);
+        ASSERT(slab != NULL);
         slab->next = freed;
         freed = slab;
     }
@@ -102,20 +144,18 @@ static void free_slabs(struct idle_slab *slab)
 bool budget_take(struct budget *budget, size_t size, size_t overhead, struct budget_block *ret)
 {
     ASSERT(size > 0 && size <= budget->slab_size);
-    /* From half a slab on the waste is smaller than the cost of fresh pages. */
-    const bool slab = size > budget->slab_size / 2;
-    const uint64_t charged = (uint64_t)(slab ? budget->slab_size : size) + overhead;
+    const unsigned level = level_of(budget, size);
+    const size_t slab_size = level < LEVELS ? budget->slab_size >> level : 0;
+    const uint64_t charged = (uint64_t)(slab_size > 0 ? slab_size : size) + overhead;
     struct idle_slab *recycled = NULL;
     struct idle_slab *freed = NULL;
     mutex_lock(&budget->lock);
-    if (slab && budget->idle != NULL) {
-        recycled = pop_idle_locked(budget);
+    if (slab_size > 0) {
+        recycled = pop_idle_locked(budget, level);
     }
     const bool fits = charge_locked(budget, charged, &freed);
     if (!fits && recycled != NULL) {
-        recycled->next = budget->idle;
-        budget->idle = recycled;
-        budget->idle_bytes += budget->slab_size;
+        push_idle_locked(budget, recycled, slab_size);
     }
     mutex_unlock(&budget->lock);
     free_slabs(freed);
@@ -125,9 +165,9 @@ bool budget_take(struct budget *budget, size_t size, size_t overhead, struct bud
     uint8_t *data = (uint8_t *)recycled;
     if (data == NULL) {
         /* A slab comes from the kernel, zeroed already: xcalloc costs nothing for it. */
-        data = slab ? xcalloc(1, budget->slab_size) : xrealloc(NULL, size, 1);
+        data = slab_size > 0 ? xcalloc(1, slab_size) : xrealloc(NULL, size, 1);
     }
-    *ret = (struct budget_block){.data = data, .charged = charged, .slab = slab};
+    *ret = (struct budget_block){.data = data, .charged = charged, .slab_size = slab_size};
     return true;
 }
 
@@ -138,17 +178,14 @@ void budget_give(struct budget *budget, struct budget_block *block)
     if (given.data == NULL) {
         return;
     }
-    if (!given.slab) {
+    if (given.slab_size == 0) {
         free(given.data);
     }
     mutex_lock(&budget->lock);
     ASSERT(budget->used >= given.charged);
     budget->used -= given.charged;
-    if (given.slab) {
-        struct idle_slab *slab = (struct idle_slab *)(void *)given.data;
-        slab->next = budget->idle;
-        budget->idle = slab;
-        budget->idle_bytes += budget->slab_size;
+    if (given.slab_size > 0) {
+        push_idle_locked(budget, (struct idle_slab *)(void *)given.data, given.slab_size);
     }
     mutex_unlock(&budget->lock);
 }

@@ -3,8 +3,9 @@
  * taken from here, so what is in flight never exceeds the budget. Nothing in here waits: one thread
  * takes (the dispatcher, in issue order), any thread gives back.
  *
- * Full parts live in slabs that are used again, which spares the kernel zeroing a page for every
- * page fetched; what is much smaller than a slab is allocated exactly. Slabs kept for later count.
+ * Parts live in slabs that are used again, which spares the kernel zeroing a page for every page
+ * fetched: of full size, a half, a quarter and so on. What is too small for the smallest is
+ * allocated exactly. Slabs kept for later count.
  */
 #ifndef PENATES_BUDGET_H
 #define PENATES_BUDGET_H
@@ -17,7 +18,7 @@ struct budget;
 struct budget_block {
     uint8_t *data;
     uint64_t charged;
-    bool slab;
+    size_t slab_size; /* 0: no slab */
 };
 
 /* `bytes` in all, at least slab_size. Also sets malloc up for an honest resident size. */

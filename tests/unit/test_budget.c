@@ -13,10 +13,10 @@ static void test_exact_and_slab(void **state)
     struct budget_block slab = {.data = NULL};
     assert_true(budget_take(budget, 100, 10, &small));
     assert_int_equal(small.charged, 110);
-    assert_false(small.slab);
+    assert_int_equal(small.slab_size, 0);
     assert_true(budget_take(budget, SLAB / 2 + 1, 10, &slab));
     assert_int_equal(slab.charged, SLAB + 10);
-    assert_true(slab.slab);
+    assert_int_equal(slab.slab_size, SLAB);
     budget_give(budget, &small);
     assert_null(small.data);
     budget_give(budget, &small); /* an empty one is fine */
@@ -38,6 +38,41 @@ static void test_slab_is_used_again(void **state)
     assert_ptr_equal(block.data, first);
     budget_give(budget, &block);
     budget_free(budget);
+}
+
+/* What malloc would map and unmap each time has slabs of its own, of at most twice its size. */
+static void test_levels(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    static const struct {
+        size_t slab, size, want;
+    } CASES[] = {
+        {8 * MIB, 8 * MIB, 8 * MIB},
+        {8 * MIB, 4 * MIB, 4 * MIB},
+        {8 * MIB, 2 * MIB + 1, 4 * MIB},
+        {8 * MIB, MIB / 4 + 1, MIB / 2},
+        {8 * MIB, MIB / 4, 0},
+        {8 * MIB, 1, 0},
+        {64 * MIB, MIB / 4 + 1, MIB / 2},
+        {64 * MIB, MIB / 4, 0},
+        {MIB, MIB / 2, MIB / 2},
+        {5 * MIB, MIB, 5 * MIB / 4},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        struct budget *budget = budget_new(CASES[i].slab, CASES[i].slab);
+        struct budget_block block = {.data = NULL};
+        assert_true(budget_take(budget, CASES[i].size, 0, &block));
+        assert_int_equal(block.slab_size, CASES[i].want);
+        const uint8_t *first = block.data;
+        budget_give(budget, &block);
+        assert_true(budget_take(budget, CASES[i].size, 0, &block));
+        assert_true(CASES[i].want == 0 || block.data == first);
+        budget_give(budget, &block);
+        assert_true(budget_reserve(budget, CASES[i].slab)); /* idle ones give way */
+        budget_release(budget, CASES[i].slab);
+        budget_free(budget);
+    }
 }
 
 /* What does not fit leaves no trace; an idle slab gives way to whatever needs its room. */
@@ -109,9 +144,8 @@ static void test_never_exceeds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_and_slab),
-        cmocka_unit_test(test_slab_is_used_again),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_exact_and_slab), cmocka_unit_test(test_slab_is_used_again),
+        cmocka_unit_test(test_levels),         cmocka_unit_test(test_full),
         cmocka_unit_test(test_never_exceeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
