@@ -356,6 +356,25 @@ static int check_rights(const struct target *target, struct err *e)
     return 0;
 }
 
+/* A name that is written wrong would leave the table in the way, and the check for foreign files
+ * is another with --replace. */
+static int check_replace(const struct config *config, const struct plan *plan, struct err *e)
+{
+    for (size_t i = 0; i < config->replace.count; i++) {
+        const char *const entry = config->replace.names[i];
+        bool found = false;
+        for (uint32_t k = 0; k < plan->table_count && !found; k++) {
+            found = selection_entry_matches(entry, plan->tables[k].keyspace, plan->tables[k].table);
+        }
+        if (!found) {
+            (void)err_set(e, ERR_CONFIG, "--replace %s: no table of this restore has that name",
+                          entry);
+            return err_hint(e, "'penates plan' shows the names; KS.* means all of a keyspace");
+        }
+    }
+    return 0;
+}
+
 int target_check(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->state != TARGET_DONE && target->journal == NULL);
@@ -365,7 +384,8 @@ int target_check(struct target *target, const struct plan *plan, struct err *e)
     target->tables = xcalloc((size_t)plan->table_count + 1, sizeof *target->tables);
     target->file_count = plan->file_count;
     target->table_count = plan->table_count;
-    if (check_rights(target, e) < 0 || check_names(target, plan, e) < 0) {
+    if (check_replace(target->config, plan, e) < 0 || check_rights(target, e) < 0 ||
+        check_names(target, plan, e) < 0) {
         return -1;
     }
     struct preflight pre = {.target = target, .plan = plan};

@@ -61,7 +61,8 @@ void target_pin(const struct target *target, struct selection *selection);
 /*
  * Preflight against the plan, still writing nothing: room for the bytes to come (less what is
  * finished), right to write, owner, name lengths, foreign files in the way of this plan, symlinks.
- * Distributes SSTables over several directories. ERR_CREATE, ERR_REFUSED.
+ * Distributes SSTables over several directories. ERR_CREATE, ERR_REFUSED; ERR_CONFIG: --replace of
+ * a table that is not in the plan.
  */
 int target_check(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 

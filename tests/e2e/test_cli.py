@@ -116,6 +116,14 @@ def test_outcome_that_cannot_be_written_is_known_first(backup_s3, tmp_path, comm
     assert len(backup_s3.requests) == seen
 
 
+def test_replace_of_an_unknown_table_is_refused(backup_s3, tmp_path):
+    result = penates("restore", *source_args(backup_s3), "--into", tmp_path / "data",
+                     "--replace", "shop.order")
+    assert result.code == 64
+    assert "--replace shop.order: " in result.error
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("option", ["--role-arn", "--external-id"])
 def test_roles_are_refused_before_anything_is_asked(backup_s3, option):
     seen = len(backup_s3.requests)
