@@ -9,7 +9,8 @@ int config_read_text(const char *path, struct buf *ret, struct err *e)
 {
     autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+        (void)err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+        return err_hint(e, "name a file that can be read");
     }
     char block[4096];
     for (;;) {

@@ -144,7 +144,8 @@ static int parse_file(yajl_handle parser, const char *path, bool *ret_valid, str
 {
     autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+        (void)err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+        return err_hint(e, "make it with 'penates plan SOURCE --out FILE'");
     }
     autofree unsigned char *block = (unsigned char *)xcalloc(1, BLOCK_SIZE);
     bool valid = true;

@@ -79,7 +79,9 @@ static void compose(const struct progress *progress, struct buf *line)
         (void)buf_appendf(line, " of %s (%u%%)", format_bytes(total, text),
                           (unsigned)(100.0 * (double)done / (double)total));
     }
-    (void)buf_appendf(line, ", %s/s", format_bytes(rate, text));
+    if (progress->sample_count > 1) { /* before there is none to tell */
+        (void)buf_appendf(line, ", %s/s", format_bytes(rate, text));
+    }
     append_eta(line, total > done ? total - done : 0, rate);
     (void)buf_appendf(line, ", %" PRIu64 " of %" PRIu64 " files",
                       atomic_load(&progress->files) + atomic_load(&progress->files_skipped),
