@@ -120,7 +120,7 @@ def test_signal_while_looking_leaves_nothing(tmp_path, command):
     backup = many_sstables(3)
     with FakeS3(backup.store) as server:
         target = tmp_path / "data"
-        server.faults.append(Fault(kind="list", stall_at=0, stall_s=60, times=None))
+        server.faults.append(Fault(kind="list", status=503, code="SlowDown", times=None))
         into = ["--into", target] if command in ("restore", "plan") else []
         process = start(command, *source_args(server), *into)
         deadline = time.monotonic() + 20
