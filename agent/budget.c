@@ -14,7 +14,6 @@ enum {
 /* A free slab is the link to the next one: its memory is ours already. */
 struct idle_slab {
     struct idle_slab *next;
-    size_t size;
 };
 
 struct budget {
@@ -71,7 +70,6 @@ static void push_idle_locked(struct budget *budget, struct idle_slab *slab, size
 {
     const unsigned level = level_of(budget, size);
     ASSERT(level < LEVELS && budget->slab_size >> level == size);
-    slab->size = size;
     slab->next = budget->idle[level];
     budget->idle[level] = slab;
     budget->idle_bytes += size;
@@ -82,9 +80,9 @@ static struct idle_slab *pop_idle_locked(struct budget *budget, unsigned level)
 {
     struct idle_slab *slab = budget->idle[level];
     if (slab != NULL) {
-        ASSERT(budget->idle_bytes >= slab->size);
+        ASSERT(budget->idle_bytes >= budget->slab_size >> level);
         budget->idle[level] = slab->next;
-        budget->idle_bytes -= slab->size;
+        budget->idle_bytes -= budget->slab_size >> level;
     }
     return slab;
 }
