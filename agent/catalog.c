@@ -124,8 +124,8 @@ static int set_nothing_found(const struct selection *selection, struct source *s
         free(better);
     } else {
         name_folders(&folders, &there);
-        (void)err_set(e, ERR_NO_BACKUP, "%s: %s; %s %s", source->name, buf_str(&wanted),
-                      folders.count == 0 ? "there are no folders" : "the folders there are",
+        (void)err_set(e, ERR_NO_BACKUP, "%s: %s; %s%s", source->name, buf_str(&wanted),
+                      folders.count == 0 ? "there are no folders" : "the folders there are ",
                       buf_str(&there));
         (void)err_hint(e, "give the folder whose children are regions or HASH_CLUSTER as SOURCE");
     }

@@ -14,7 +14,7 @@ _Static_assert((int)PROGRESS_AUTO == 0 && (int)PROGRESS_NEVER == 2, "words");
 _Static_assert((int)LOG_ERROR == 0 && (int)LOG_DEBUG == 3, "words");
 
 enum {
-    MEMORY_MIN = 16 << 20, /* two parts of 8 MiB: one decodes while one arrives */
+    MEMORY_MIN = 32 << 20, /* the plan's floor of 16 MiB and room for a plan */
     PART_MIN = 1 << 20,    /* below, requests cost more than bytes (architecture 3.4) */
     PART_MAX = 64 << 20,
     THREADS_MAX = 1024,

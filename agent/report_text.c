@@ -84,6 +84,10 @@ static void log_next(const struct report *report)
     }
     if (config->layout == LAYOUT_LOADER) {
         log_info("next: load %s with sstableloader or nodetool import", config->targets[0]);
+    } else if (config->selection.include.count > 0) {
+        log_info("next: the tables asked for are in %s; a stopped node that has their schema may "
+                 "start on it",
+                 config->targets[0]);
     } else {
         log_info("next: start Cassandra on %s; empty its commitlog, hints and saved_caches before",
                  config->targets[0]);

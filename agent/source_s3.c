@@ -51,6 +51,19 @@ static void free_all(struct source *source)
     free(s3);
 }
 
+/* What was configured, else what the variables of the AWS CLI say; an empty one says nothing. */
+static const char *told(const char *configured, const char *name, const char *other)
+{
+    const char *value = configured;
+    if (value == NULL) {
+        value = getenv(name);
+    }
+    if ((value == NULL || value[0] == '\0') && other != NULL) {
+        value = getenv(other);
+    }
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
 int source_s3_open(const struct config *config, const char *bucket, struct source **ret,
                    struct err *e)
 {
@@ -68,14 +81,14 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
     const struct s3_options options = {
         .bucket = bucket,
         .region = config->region != NULL ? config->region : region,
-        .endpoint = config->endpoint,
+        .endpoint = told(config->endpoint, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
         .path_style = config->path_style,
         .no_sign = config->no_sign,
         .dualstack = config->dualstack,
         .fips = config->fips,
         .request_payer = config->request_payer,
         .expected_bucket_owner = config->expected_bucket_owner,
-        .ca_file = config->ca_file,
+        .ca_file = told(config->ca_file, "AWS_CA_BUNDLE", NULL),
         .net_threads = config->net_threads,
         .connections = config->connections,
         .retry_for_ms = config->retry_for_ms,

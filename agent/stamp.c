@@ -80,7 +80,7 @@ int stamp_look(const struct target *target, struct err *e)
     const char *const words = name == NULL ? "" : name + strlen("\"restore\":\"");
     (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore, finished: %.*s", dir->path,
                   (int)strcspn(words, "\""), words);
-    return err_hint(e, "choose another directory, or move it away");
+    return err_hint(e, "choose another directory, or, to add to this one, move its .penates away");
 }
 
 int stamp_write(const struct target *target, const struct plan *plan, struct err *e)

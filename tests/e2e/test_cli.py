@@ -440,3 +440,16 @@ def test_directory_and_bucket_make_the_same_plan(backup, tmp_path):
     assert local.code == 0, local.err
     a, b = (json.loads((tmp_path / n).read_text())["files"] for n in ("s3.json", "d.json"))
     assert [f["target"] for f in a] == [f["target"] for f in b]
+
+
+def test_endpoint_from_the_environment(backup_s3, tmp_path):
+    """As the AWS CLI: the service's own variable before the general one."""
+    source = [f"s3://{backup_s3.bucket}/backup", "--path-style"]
+    nowhere = "http://127.0.0.1:9"
+    for variables in ({"AWS_ENDPOINT_URL": backup_s3.endpoint},
+                      {"AWS_ENDPOINT_URL": nowhere, "AWS_ENDPOINT_URL_S3": backup_s3.endpoint}):
+        result = penates("list", *source, env=variables)
+        assert result.code == 0, result.err
+    result = penates("list", *source, "--endpoint", backup_s3.endpoint,
+                     env={"AWS_ENDPOINT_URL": nowhere})
+    assert result.code == 0, result.err

@@ -183,7 +183,7 @@ static void test_nothing(void **state)
     const struct tree empty = tree_new();
     source = open_source(empty.root);
     expect_none(source, &(struct selection){.source_region = "us-west-2", .format = DIALECT_V1},
-                "no Priam backup of form v1 in region 'us-west-2'; there are no folders ",
+                "no Priam backup of form v1 in region 'us-west-2'; there are no folders",
                 "give the folder whose children are regions or HASH_CLUSTER as SOURCE");
     for (char name[] = "f0/x"; name[1] <= '9'; name[1]++) {
         tree_file(&empty, name, "x");
