@@ -54,6 +54,7 @@ static int open_target(struct planning *planning, enum target_state *ret_state, 
     if (config->target_count == 0) {
         return 0;
     }
+    ASSERT(planning->source != NULL);
     autofree char *identity = identity_of(config, planning->source->name);
     if (target_open(config, identity, &planning->target, ret_state, e) != 0) {
         return -1;
