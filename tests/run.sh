@@ -40,11 +40,11 @@ unit() { # unit NAME
     (cd "build-tests/$1" && ctest --output-on-failure --timeout 300 -j "$jobs" | tail -n 15)
 }
 
-e2e() { # e2e NAME [pytest options]
+e2e() { # e2e NAME FILES [pytest options]
     local name=$1
     shift
     PENATES="$root/build-tests/$name/agent/penates" "$venv/bin/python" -m pytest \
-        -c tests/pytest.ini tests/e2e -p no:cacheprovider "$@"
+        -c tests/pytest.ini -p no:cacheprovider "$@"
 }
 
 stage_lint() {
@@ -58,14 +58,14 @@ stage_unit() {
 
 stage_e2e() {
     build release gcc
-    e2e release
+    e2e release tests/e2e
 }
 
 stage_asan() {
     export ASAN_OPTIONS=detect_leaks=1 PENATES_SANITIZED=1
     build asan clang -DCMAKE_BUILD_TYPE=Debug -DPENATES_SANITIZE=address,undefined
     unit asan
-    PENATES_TEST_KILLS=10 e2e asan --ignore tests/e2e/test_real_servers.py
+    PENATES_TEST_KILLS=10 e2e asan tests/e2e --ignore tests/e2e/test_real_servers.py
     unset ASAN_OPTIONS PENATES_SANITIZED
 }
 
@@ -88,7 +88,7 @@ stage_coverage() {
     build coverage gcc -DCMAKE_BUILD_TYPE=Debug -DPENATES_COVERAGE=ON
     find build-tests/coverage -name '*.gcda' -delete
     unit coverage
-    PENATES_SANITIZED=1 PENATES_TEST_KILLS=3 e2e coverage \
+    PENATES_SANITIZED=1 PENATES_TEST_KILLS=3 e2e coverage tests/e2e \
         --ignore tests/e2e/test_real_servers.py
     tests/coverage.sh build-tests/coverage
 }
