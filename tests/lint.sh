@@ -24,8 +24,9 @@ banned="$banned|system|popen|signal|setenv|alloca"
 complain 'banned functions' "$(grep -nE "(^|[^[:alnum:]_>.])($banned)\(" "${ours[@]}")"
 complain 'memory that is not from base/mem.h' "$(grep -nE \
     '(^|[^[:alnum:]_])(malloc|calloc|realloc|strdup|strndup)\(' "${ours[@]}" | grep -v '^agent/base/')"
-complain 'unfinished by its own word' "$(git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- \
-    '*.c' '*.h' '*.py' '*.sh' ':!tests/lint.sh')"
+# In pieces, so that this line is not one of them.
+unfinished='TO''DO|FIX''ME|XX''X|HA''CK'
+complain 'unfinished by its own word' "$(git grep -nE "\b($unfinished)\b" -- '*.c' '*.h' '*.py' '*.sh')"
 
 # Layers: base <- codec, base <- s3, {codec, s3} <- agent.
 complain 'base looks up' "$(grep -nE '#include "(agent/[^b]|s3/|codec/)' agent/base/*.[ch])"

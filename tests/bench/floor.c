@@ -212,7 +212,10 @@ int main(int argc, char **argv)
         die(argv[4]);
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    const int threads = atoi(argv[2]);
+    int threads = 0;
+    if (sscanf(argv[2], "%d", &threads) != 1 || threads < 1) {
+        die(argv[2]);
+    }
     pthread_t *ids = calloc((size_t)threads, sizeof(*ids));
     for (int i = 0; i < threads; i++) {
         pthread_create(&ids[i], NULL, strcmp(argv[1], "get") == 0 ? get_all : decode_all, NULL);
