@@ -7,7 +7,7 @@
 #   e2e       that binary against S3 servers, faults, crashes
 #   asan      clang with address and undefined-behaviour sanitizers: unit and end to end
 #   tsan      thread sanitizer: unit and end to end with 4 net threads and 8 workers
-#   fuzz      every fuzz target for FUZZ_SECONDS (30) each
+#   fuzz      every fuzz target for FUZZ_SECONDS (20) each
 #   coverage  gcovr over unit and end-to-end tests, printed
 #   cross     builds for arm64 as far as a cross compiler goes
 # Everything is built below build-tests/; Python packages live in .venv-tests/.
@@ -44,7 +44,7 @@ e2e() { # e2e NAME FILES [pytest options]
     local name=$1
     shift
     PENATES="$root/build-tests/$name/agent/penates" "$venv/bin/python" -m pytest \
-        -c tests/pytest.ini -p no:cacheprovider "$@"
+        -c tests/pytest.ini -p no:cacheprovider -n "$((2 * jobs))" --dist loadfile "$@"
 }
 
 stage_lint() {
@@ -81,7 +81,7 @@ stage_tsan() {
 stage_fuzz() {
     build fuzz clang -DCMAKE_BUILD_TYPE=Debug -DPENATES_FUZZ=ON \
         -DPENATES_SANITIZE=address,undefined
-    tests/fuzz/run.sh build-tests/fuzz "${FUZZ_SECONDS:-30}" "$jobs"
+    tests/fuzz/run.sh build-tests/fuzz "${FUZZ_SECONDS:-20}" "$jobs"
 }
 
 stage_coverage() {

@@ -1,5 +1,6 @@
 """One server process: started, waited for, ended by its process id."""
 
+import concurrent.futures
 import os
 import pathlib
 import signal
@@ -69,6 +70,12 @@ class S3Server:
     def fill(self, store, **extra):
         """Puts every object of a fake's store into the bucket."""
         client = self.client()
-        for key, thing in store.objects.items():
+
+        def put(item):
+            key, thing = item
             client.put_object(Bucket=self.bucket, Key=key, Body=thing.body.data,
                               Metadata=thing.metadata, **extra)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(put, store.objects.items()):
+                pass  # a failed one raises here
