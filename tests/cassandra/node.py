@@ -332,16 +332,19 @@ class Node:
                    f"-Dlogback.configurationFile=file://{self.conf}/logback-tools.xml",
                    "-cp", f"{self.conf}:{folder}/*", f"org.apache.cassandra.tools.{cls}",
                    *map(str, args)]
+        return self._run(command, check, timeout_s)
+
+    def _run(self, command, check, timeout_s):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout_s, cwd=self.folder, check=False)
         if check and done.returncode != 0:
-            raise CassandraError(f"{cls} {' '.join(map(str, args))} ended with {done.returncode}\n"
+            raise CassandraError(f"{' '.join(command)} ended with {done.returncode}\n"
                                  f"{done.stdout[-4000:]}{done.stderr[-4000:]}")
         return done
 
     def nodetool(self, *args, check=True, timeout_s=TOOL_S):
         """nodetool ARGS: its CompletedProcess. 3.11's own fails on a Java later than 8, so that of
-        4.1 asks in its place (flush, snapshot, refresh, verify, rebuild_index; not status)."""
+        4.1 asks in its place (flush, snapshot, refresh, rebuild_index; not status or verify)."""
         folder = jars.fetch("4.1") if self.version == "3.11" else self.jars
         return self._tool(folder, "128M", "NodeTool",
                           ["-h", "127.0.0.1", "-p", self.jmx_port, *args], check, timeout_s)
@@ -352,13 +355,18 @@ class Node:
         agent = [f"-javaagent:{next(self.jars.glob('jamm-*.jar'))}"]
         return self._tool(self.jars, "512M", cls, args, check, timeout_s, agent)
 
-    def verify(self, keyspace, table):
-        """Every row of every SSTable of the table, by the running node."""
-        # 4.1 and 5.0 want to be forced since CASSANDRA-17017; 3.11 is asked by 4.1's.
-        force = [] if self.version == "4.0" else ["-f"]
-        return self.nodetool("verify", *force, "-e", keyspace, table)
+    def verify(self, keyspace, *tables):
+        """Every row of every SSTable of the tables, by the running node: CassandraError when one
+        is not sound."""
+        if self.version == "3.11":
+            self._run([java(), str(jars.HERE / "Verify311.java"), str(self.jmx_port), keyspace,
+                       *tables], True, TOOL_S)
+        else:
+            # 4.1 and 5.0 want to be forced, since CASSANDRA-17017.
+            force = [] if self.version == "4.0" else ["-f"]
+            self.nodetool("verify", *force, "-e", keyspace, *tables)
 
     def verify_offline(self, keyspace, table):
-        """The same by sstableverify; the node is stopped."""
+        """The same of one table by sstableverify; the node is stopped."""
         assert not self.running
         return self.tool("StandaloneVerifier", "-e", keyspace, table)
