@@ -11,6 +11,7 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/selection.h"
+#include "agent/sstable_version.h"
 
 enum command {
     COMMAND_LIST,
@@ -53,6 +54,9 @@ struct config {
     bool decode_raw;          /* decode --raw: no magic means one raw Snappy block */
     double sample;            /* verify --sample: share of files in (0, 1] */
     uint64_t seed;            /* verify --seed */
+
+    /* The node that the files are for */
+    struct cassandra_version cassandra_version; /* --cassandra-version */
 
     /* Limits */
     uint64_t memory;  /* bytes for data in flight; default from RAM and cgroup */

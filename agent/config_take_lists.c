@@ -194,6 +194,19 @@ int config_take_out(const struct config_field *field, struct config *config,
 }
 
 /* "5%", "0.5%": hundredths of the whole, with up to six decimals. */
+int config_take_version(const struct config_field *field, struct config *config,
+                        const struct option_values *values, struct err *e)
+{
+    const struct option_value *value = config_last(values);
+    struct cassandra_version version;
+    if (!cassandra_version_parse(value->text, &version)) {
+        return config_bad_value(value, "is not a version of Cassandra from 2.0 on",
+                                "write it as 3.11, 4.1 or 5.0.2", e);
+    }
+    *(struct cassandra_version *)config_field_place(field, config) = version;
+    return 0;
+}
+
 int config_take_sample(const struct config_field *field, struct config *config,
                        const struct option_values *values, struct err *e)
 {

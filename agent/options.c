@@ -80,6 +80,8 @@ static const struct option_info options[OPTION_COUNT] = {
                          "permissions of created directories; default: 0750"},
     [OPTION_REPLACE] = {"replace", 0, "KS.TABLE", GROUP_TARGET, PLAN | RESTORE,
                         "swap this populated table for the restored one once that is verified"},
+    [OPTION_CASSANDRA_VERSION] = {"cassandra-version", 0, "VERSION", GROUP_TARGET, SELECT,
+                                  "refuse SSTables that this Cassandra, as 4.1, cannot read"},
     [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
                      "run this saved plan; refused when the source no longer matches it"},
 

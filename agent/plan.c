@@ -307,7 +307,10 @@ int plan_build(const struct config *config, struct source *source, struct plan *
         return -1;
     }
     *ret = plan;
-    return config->selection.allow_incomplete ? 0 : refuse_incomplete(plan, e);
+    if (!config->selection.allow_incomplete && refuse_incomplete(plan, e) < 0) {
+        return -1;
+    }
+    return sstable_version_check(plan, config->cassandra_version, e);
 }
 
 void plan_free(struct plan *plan)

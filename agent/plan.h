@@ -110,8 +110,9 @@ struct plan {
  * the point is incomplete and --allow-incomplete is off: the text names how many objects are
  * missing and the first), ERR_CONFIG (several clusters or tokens and none chosen: the text lists
  * them), ERR_CORRUPT (manifest), ERR_REFUSED (unsafe or colliding names), ERR_LIMIT (the plan alone
- * exceeds --memory), or as the source does. On ERR_NO_BACKUP for an incomplete point, *ret is still
- * set, so that `plan` can show it. The caller frees.
+ * exceeds --memory), or as the source does. On ERR_NO_BACKUP for an incomplete point, and on
+ * ERR_REFUSED by --cassandra-version, *ret is still set, so that `plan` can show it. The caller
+ * frees.
  */
 int plan_build(const struct config *config, struct source *source, struct plan **ret,
                struct err *e) MUST_CHECK;
