@@ -50,13 +50,14 @@
 set -euo pipefail
 
 name=restore-table.sh
+exec 8>&2 # where errors go, also those of a signal while stderr is a program's log
 
 say() {
     printf '%s: %s\n' "$name" "$*"
 }
 
 fail() { # fail CODE WHAT-AND-WHY NEXT-STEP
-    printf '%s: error: %s; %s\n' "$name" "$2" "$3" >&2
+    printf '%s: error: %s; %s\n' "$name" "$2" "$3" >&8
     exit "$1"
 }
 
@@ -158,7 +159,8 @@ read_programs() {
     done
 }
 
-# A child in the background can be ended when this script is told to end.
+# A child in the background can be ended when this script is told to end. It inherits the lock of
+# WORK, so that one which outlives a killed script keeps the next run out.
 child=''
 run() { # run COMMAND...
     local code=0
