@@ -85,11 +85,25 @@ static bool is_unwanted(const struct plan_work *work, struct slice file)
 
 /* What the manifest names */
 
+enum { SAMPLED_EVERY = 64 };
+
 struct manifest_span {
     struct plan_work *work;
     int64_t first_ms, last_ms; /* of the files to be found by listing; first > last: none */
     bool index;                /* it names index SSTables */
+    uint64_t named;            /* files */
+    int64_t *sampled_ms;       /* the time of each SAMPLED_EVERYth, taken or not */
+    size_t sampled_count;
 };
+
+static void sample_time(struct manifest_span *span, int64_t ms)
+{
+    if (span->named++ % SAMPLED_EVERY == 0) {
+        span->sampled_ms = (int64_t *)xrealloc(span->sampled_ms, span->sampled_count + 1,
+                                               sizeof(*span->sampled_ms));
+        span->sampled_ms[span->sampled_count++] = ms;
+    }
+}
 
 static void note_newest(int64_t *newest_ms, int64_t ms)
 {
@@ -102,6 +116,7 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
     struct plan_work *work = span->work;
     const uint32_t dir = find_dir(work, &file->key);
     span->index |= file->key.kind == KEY_SECONDARY_INDEX_V2;
+    sample_time(span, file->key.time_ms);
     if (work_dir(work, dir)->left_out != NULL) {
         skip(work, dir, file->plain_size);
         note_newest(&work_dir(work, dir)->left_out_ms, file->key.time_ms);
@@ -243,20 +258,60 @@ static int on_listed(void *ctx, const struct s3_entry *entry, struct err *e)
     return result;
 }
 
-/* One listing of a v2 type between the times, from just below the first. */
-static int list_v2(struct plan_work *work, const char *type, int64_t first_ms, int64_t last_ms,
-                   struct err *e)
+/* What one chain of pages lists of a v2 node: a type between two times. */
+struct stretch {
+    const char *type;
+    int64_t first_ms, last_ms;
+};
+
+struct stretches {
+    struct plan_work *work;
+    struct stretch *items;
+    size_t count;
+};
+
+/* From just below the first time. */
+static int list_stretch(void *ctx, size_t at, struct err *e)
 {
-    if (first_ms > last_ms) {
-        return 0;
-    }
-    autofree char *prefix = xasprintf("%s%s/", work->choice->node->prefix, type);
-    autofree char *after = xasprintf("%s%lld", prefix, (long long)first_ms);
-    const bool ordered = backup_key_is_sorted_ms(first_ms);
-    struct listing listing = {
-        .work = work, .first_ms = first_ms, .last_ms = last_ms, .ordered = ordered};
+    const struct stretches *stretches = (const struct stretches *)ctx;
+    struct plan_work *work = stretches->work;
+    const struct stretch *stretch = &stretches->items[at];
+    autofree char *prefix = xasprintf("%s%s/", work->choice->node->prefix, stretch->type);
+    autofree char *after = xasprintf("%s%lld", prefix, (long long)stretch->first_ms);
+    const bool ordered = backup_key_is_sorted_ms(stretch->first_ms);
+    struct listing listing = {.work = work,
+                              .first_ms = stretch->first_ms,
+                              .last_ms = stretch->last_ms,
+                              .ordered = ordered};
     const struct s3_list list = {.prefix = prefix, .start_after = ordered ? after : NULL};
     return source_list(work->source, &list, on_listed, &listing, e);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a;
+    const int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A listing is a chain: each page says where the next one begins, and the network is waited for
+ * each time. But the manifest tells beforehand when its files were written, so the chain can be cut
+ * there. About two pages each: an end costs up to one page that belongs to the next. */
+enum { STRETCH_FILES = 2048 };
+
+static void cut_stretch(struct stretches *stretches, const struct manifest_span *span)
+{
+    const size_t step = STRETCH_FILES / SAMPLED_EVERY;
+    for (size_t i = step; i < span->sampled_count; i += step) {
+        struct stretch *last = &stretches->items[stretches->count - 1];
+        const int64_t cut_ms = span->sampled_ms[i];
+        if (cut_ms > last->first_ms && cut_ms <= last->last_ms &&
+            backup_key_is_sorted_ms(last->first_ms)) {
+            stretches->items[stretches->count++] =
+                (struct stretch){last->type, cut_ms, last->last_ms};
+            last->last_ms = cut_ms - 1;
+        }
+    }
 }
 
 static int collect_v2(struct plan_work *work, const struct manifest_span *span, struct err *e)
@@ -269,13 +324,21 @@ static int collect_v2(struct plan_work *work, const struct manifest_span *span, 
         first_ms = window_first_ms < first_ms ? window_first_ms : first_ms;
         last_ms = window_last_ms > last_ms ? window_last_ms : last_ms;
     }
-    if (list_v2(work, "SST_V2", first_ms, last_ms, e) < 0) {
-        return -1;
-    }
-    if (!span->index && !work->incrementals) {
+    if (first_ms > last_ms) {
         return 0;
     }
-    return list_v2(work, "SECONDARY_INDEX_V2", first_ms, last_ms, e);
+    autofree struct stretch *items =
+        (struct stretch *)xcalloc(span->sampled_count + 2, sizeof(struct stretch));
+    struct stretches stretches = {.work = work, .items = items};
+    if (span->index || work->incrementals) {
+        items[stretches.count++] = (struct stretch){"SECONDARY_INDEX_V2", first_ms, last_ms};
+    }
+    items[stretches.count++] = (struct stretch){"SST_V2", first_ms, last_ms};
+    if (span->sampled_count > 0) {
+        qsort(span->sampled_ms, span->sampled_count, sizeof(*span->sampled_ms), compare_times);
+        cut_stretch(&stretches, span);
+    }
+    return fan_out(stretches.count, list_stretch, &stretches, e);
 }
 
 static int list_v1(struct plan_work *work, int64_t minute_ms, const char *type, struct err *e)
@@ -337,11 +400,11 @@ int plan_collect(struct plan_work *work, struct err *e)
 {
     ASSERT(work->candidates.count == 0 && work->choice->manifests.count > 0);
     struct manifest_span span = {.work = work, .first_ms = INT64_MAX, .last_ms = INT64_MIN};
-    if (read_manifest(work, &span, e) < 0) {
-        return -1;
+    int result = read_manifest(work, &span, e);
+    if (result == 0) {
+        result = work->choice->node->v2 ? collect_v2(work, &span, e) : collect_v1(work, &span, e);
     }
-    const int result =
-        work->choice->node->v2 ? collect_v2(work, &span, e) : collect_v1(work, &span, e);
+    free(span.sampled_ms);
     candidates_close(&work->candidates);
     if (result == 0) {
         count_missing(work);

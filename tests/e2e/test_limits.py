@@ -68,6 +68,28 @@ def test_250000_components(tmp_path):
         print(f"250,000 components: peak {rss >> 20} MiB resident")
 
 
+def test_a_long_listing_is_cut(tmp_path):
+    """The manifest tells the times, so the chain of pages is walked from several places at once."""
+    backup = SmallBackup()
+    body = snappy(b"x" * 10)
+    for generation in range(2500):
+        for name in ("Data.db", "Filter.db", "Index.db", "TOC.txt"):
+            key = backup.key(f"nb-{generation}-big-{name}", ms=SECOND - generation // 3 * 1000)
+            backup.components.append((key, f"nb-{generation}-big-{name}", 10, TABLE))
+            backup.store.put(key, body)
+    backup.seal()
+    with FakeS3(backup.store, latency=0.05) as server:
+        result = penates("plan", *source_args(server), "--json")
+        assert result.code == 0, result.err
+        listed = server.count("list")
+        assert server.peak >= 4, "the listing was one chain of pages"
+    wanted = sorted(key for key, *_ in backup.components)
+    assert sorted(file["key"] for file in result.json["files"]) == wanted
+    # Ten pages of files; each of the five pieces may end in a page that belongs to the next. Eight
+    # find the node, its restore points and its indexes.
+    assert listed <= 10 + 5 + 8, f"{listed} requests"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_full_disk_is_seen_before_anything_is_written(tmp_path):
     backup = SmallBackup()
