@@ -187,6 +187,11 @@ static int check_whole(const struct config *config, struct err *e)
         err_set(e, ERR_CONFIG, "restore: no --into DIR was given");
         return err_hint(e, "name the data directory to restore to");
     }
+    if (config->plan_schema && (config->json || config->plan_out != NULL)) {
+        err_set(e, ERR_CONFIG, "--schema: prints CQL in place of a plan, not with %s",
+                config->json ? "--json" : "--out");
+        return err_hint(e, "leave one of the two out");
+    }
     if (config->memory < 2 * config->part_size) {
         err_set(e, ERR_CONFIG, "--memory: %llu bytes hold less than two parts of %llu bytes",
                 (unsigned long long)config->memory, (unsigned long long)config->part_size);

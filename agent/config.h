@@ -50,6 +50,7 @@ struct config {
     const char *plan_in;      /* restore --plan FILE */
     const char *plan_id;      /* the id of that plan; NULL: none was given */
     const char *plan_out;     /* plan --out FILE */
+    bool plan_schema;         /* plan --schema */
     const char *decode_out;   /* decode -o; NULL or "-": stdout */
     bool decode_raw;          /* decode --raw: no magic means one raw Snappy block */
     double sample;            /* verify --sample: share of files in (0, 1] */

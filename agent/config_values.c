@@ -52,6 +52,7 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_CASSANDRA_VERSION] = {.take = config_take_version, .offset = FIELD(cassandra_version)},
     [OPTION_PLAN] = {.take = config_take_text, .offset = FIELD(plan_in)},
     [OPTION_OUT] = {.take = config_take_out, .offset = FIELD(plan_out)},
+    [OPTION_SCHEMA] = {.take = config_take_flag, .offset = FIELD(plan_schema)},
     [OPTION_RAW] = {.take = config_take_flag, .offset = FIELD(decode_raw)},
     [OPTION_SAMPLE] = {.take = config_take_sample, .offset = FIELD(sample)},
     [OPTION_SEED] = {.take = config_take_u64, .offset = FIELD(seed), .max = UINT64_MAX},

@@ -18,9 +18,9 @@ static const struct {
         {"Shows what restore would do with the same options: files, bytes to fetch, bytes on "
          "disk,\n"
          "what is left out and why, what is missing. Ends as restore would when it would refuse.\n"
-         "Writes nothing but the file of --out.",
+         "Writes nothing but the file of --out. With --schema, the tables' CQL instead.",
          {"penates plan s3://bucket/backup --cluster prod --token 1808575600 --into /data",
-          "penates plan s3://bucket/backup --at 2026-11-23T08:00:00Z --out plan.json"}},
+          "penates plan s3://bucket/backup --include 'shop.*' --token all --schema | cqlsh HOST"}},
     [COMMAND_RESTORE] =
         {"Plans, checks the target, fetches, verifies and puts in place. Nothing is written "
          "before\n"

@@ -318,7 +318,7 @@ static struct s3_get request_of(struct object *object, void (*done)(struct s3_ge
 {
     const struct plan_file *file = object->file;
     return (struct s3_get){.key = object->key,
-                           .etag = file->etag[0] != '\0' ? file->etag : NULL,
+                           .etag = file->etag,
                            .object_size = file->size,
                            .done = done,
                            .owner = owner};

@@ -187,7 +187,7 @@ void object_send_part(struct object *object, uint32_t index, const struct budget
     part->block = *block;
     part->get = (struct s3_get){
         .key = object->key,
-        .etag = file->etag[0] != '\0' ? file->etag : NULL,
+        .etag = file->etag,
         .offset = (uint64_t)index * part_size,
         .size = part->size,
         .object_size = file->size,

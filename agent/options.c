@@ -87,6 +87,8 @@ static const struct option_info options[OPTION_COUNT] = {
 
     [OPTION_OUT] = {"out", 'o', "FILE", GROUP_COMMAND, PLAN | DECODE,
                     "write the plan as JSON, or the plain bytes, to FILE"},
+    [OPTION_SCHEMA] = {"schema", 0, NULL, GROUP_COMMAND, PLAN,
+                       "print the tables' definitions as CQL, in place of the plan"},
     [OPTION_RAW] = {"raw", 0, NULL, GROUP_COMMAND, DECODE,
                     "without a magic, take the input for one raw Snappy block"},
     [OPTION_SAMPLE] = {"sample", 0, "P%", GROUP_COMMAND, VERIFY,

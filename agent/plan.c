@@ -154,8 +154,9 @@ static int find_previous(struct plan_work *work, const struct plan_choice *choic
 
 static int check_layout(const struct config *config, size_t nodes, struct err *e)
 {
-    /* verify writes nothing, so nothing can get mixed. */
-    if (nodes <= 1 || config->layout == LAYOUT_LOADER || config->command == COMMAND_VERIFY) {
+    /* Where nothing is written nothing can get mixed. */
+    if (nodes <= 1 || config->layout == LAYOUT_LOADER || config->command == COMMAND_VERIFY ||
+        config->plan_schema) {
         return 0;
     }
     (void)err_set(e, ERR_REFUSED,

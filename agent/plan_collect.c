@@ -6,19 +6,6 @@
 #include "agent/manifest_read.h"
 #include "agent/plan_work.h"
 
-/* system keyspaces hold what a loader must not stream into a live cluster. */
-static bool is_system(const char *keyspace)
-{
-    static const char *const KEYSPACES[] = {"system", "system_auth", "system_distributed",
-                                            "system_schema", "system_traces"};
-    for (size_t i = 0; i < ARRAY_SIZE(KEYSPACES); i++) {
-        if (strcmp(keyspace, KEYSPACES[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const char *why_left_out(const struct config *config, const struct candidate_dir *dir)
 {
     const char *why = NULL;
@@ -31,8 +18,9 @@ static const char *why_left_out(const struct config *config, const struct candid
     if (dir->index_dir[0] != '\0') {
         return "index: built where it is loaded";
     }
-    /* With an --include list, what is taken was named. */
-    if (is_system(dir->keyspace) && config->selection.include.count == 0) {
+    /* Their rows must not be streamed into a live cluster; with an --include list, what is taken
+     * was named. */
+    if (selection_is_system(dir->keyspace) && config->selection.include.count == 0) {
         return "system keyspace: not for a loader unless included by name";
     }
     return NULL;

@@ -8,6 +8,7 @@
 #include "agent/out_file.h"
 #include "agent/plan_json.h"
 #include "agent/plan_print.h"
+#include "agent/schema.h"
 #include "agent/target.h"
 
 struct planning {
@@ -38,7 +39,14 @@ static int show(const struct planning *planning, struct err *e)
 {
     const struct config *config = &planning->config;
     const char *name = planning->source->name;
-    if (config->json) {
+    if (config->plan_schema) {
+        struct schema schema;
+        if (schema_read(config, planning->source, planning->plan, &schema, e) != 0) {
+            return -1;
+        }
+        schema_print(&schema, name, stdout);
+        schema_done(&schema);
+    } else if (config->json) {
         plan_json_write(config, name, planning->plan, stdout);
     } else {
         plan_print(config, name, planning->plan, stdout);
@@ -112,6 +120,11 @@ static int make(struct planning *planning, struct err *e)
 int plan_run(const struct config *config, struct err *e)
 {
     struct planning planning __attribute__((cleanup(planning_done))) = {.config = *config};
+    if (config->plan_schema) {
+        /* A loader's layout has no place for schema.cql, and no target is looked at. */
+        planning.config.layout = LAYOUT_DATA;
+        planning.config.target_count = 0;
+    }
     if (source_open(&planning.config, &planning.source, e) != 0) {
         return -1;
     }

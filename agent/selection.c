@@ -67,6 +67,18 @@ bool selection_takes_table(const struct selection *selection, const char *keyspa
     return why == NULL;
 }
 
+bool selection_is_system(const char *keyspace)
+{
+    static const char *const KEYSPACES[] = {"system", "system_auth", "system_distributed",
+                                            "system_schema", "system_traces"};
+    for (size_t i = 0; i < ARRAY_SIZE(KEYSPACES); i++) {
+        if (strcmp(keyspace, KEYSPACES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool selection_takes_token(const struct selection *selection, const char *token)
 {
     for (size_t i = 0; i < selection->tokens.count; i++) {

@@ -53,6 +53,9 @@ struct selection {
 bool selection_takes_table(const struct selection *selection, const char *keyspace,
                            const char *table, const char **ret_why);
 
+/* True for the keyspaces that every Cassandra makes itself. */
+bool selection_is_system(const char *keyspace);
+
 /* True for a node that --token names; for any when it names none. */
 bool selection_takes_token(const struct selection *selection, const char *token);
 

@@ -74,7 +74,7 @@ static int perform(int root, struct s3_get *get, struct err *e)
     }
     char etag[DIR_TREE_ETAG_SIZE];
     dir_tree_etag(&status, etag);
-    if (get->etag != NULL && strcmp(get->etag, etag) != 0) {
+    if (get->etag != NULL && get->etag[0] != '\0' && strcmp(get->etag, etag) != 0) {
         return err_set(e, ERR_CHANGED, "'%s': has changed since it was listed", get->key);
     }
     get->content_length = (uint64_t)status.st_size;

@@ -5,6 +5,8 @@ unit_test(test_java_properties LIBRARIES cli)
 unit_test(test_config SOURCES unit/config_rig.c LIBRARIES cli)
 unit_test(test_priam_properties SOURCES unit/config_rig.c LIBRARIES cli)
 unit_test(test_policy LIBRARIES cli)
+unit_test(test_cql LIBRARIES cli)
+unit_test(test_schema SOURCES unit/backup_world.c unit/memory_source.c LIBRARIES cli)
 unit_test(test_plan_json SOURCES unit/config_rig.c unit/small_plan.c LIBRARIES cli)
 unit_test(test_report SOURCES unit/config_rig.c unit/small_plan.c LIBRARIES cli)
 

@@ -119,7 +119,7 @@ static void get(struct source *source, struct s3_get *get)
     mutex_unlock(&memory->lock);
     if (object == NULL) {
         (void)err_set(&get->err, ERR_NOT_FOUND, "'%s': is not there", get->key);
-    } else if (get->etag != NULL && strcmp(get->etag, object->etag) != 0) {
+    } else if (get->etag != NULL && get->etag[0] != '\0' && strcmp(get->etag, object->etag) != 0) {
         (void)err_set(&get->err, ERR_CHANGED, "'%s': is another one", get->key);
     } else {
         const size_t size = strlen(object->content);
