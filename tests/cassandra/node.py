@@ -119,6 +119,17 @@ def tail(path, lines=60):
         return f"({path.name} does not exist)"
 
 
+def wait_for_index(session, keyspace, index, timeout_s=60):
+    """Until Cassandra says that the index is built: one without files is built at the start, while
+    queries are answered already."""
+    end = time.monotonic() + timeout_s
+    asked = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = %s'
+    while (index,) not in list(session.execute(asked, (keyspace,))):
+        if time.monotonic() > end:
+            raise CassandraError(f"the index {keyspace}.{index} was not built in {timeout_s} s")
+        time.sleep(0.1)
+
+
 _processes = set()
 
 
@@ -338,7 +349,7 @@ class Node:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout_s, cwd=self.folder, check=False)
         if check and done.returncode != 0:
-            raise CassandraError(f"{' '.join(command)} ended with {done.returncode}\n"
+            raise CassandraError(f"{' '.join(command[-12:])} ended with {done.returncode}\n"
                                  f"{done.stdout[-4000:]}{done.stderr[-4000:]}")
         return done
 
@@ -362,11 +373,13 @@ class Node:
             self._run([java(), str(jars.HERE / "Verify311.java"), str(self.jmx_port), keyspace,
                        *tables], True, TOOL_S)
         else:
-            # 4.1 and 5.0 want to be forced, since CASSANDRA-17017.
-            force = [] if self.version == "4.0" else ["-f"]
-            self.nodetool("verify", *force, "-e", keyspace, *tables)
+            self.nodetool("verify", *self._force(), "-e", keyspace, *tables)
 
     def verify_offline(self, keyspace, table):
         """The same of one table by sstableverify; the node is stopped."""
         assert not self.running
-        return self.tool("StandaloneVerifier", "-e", keyspace, table)
+        return self.tool("StandaloneVerifier", *self._force(), "-e", keyspace, table)
+
+    def _force(self):
+        """4.1 and 5.0 want to be forced to verify, since CASSANDRA-17017."""
+        return ["-f"] if self.version in ("4.1", "5.0") else []

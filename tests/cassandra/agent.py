@@ -1,0 +1,27 @@
+"""The penates under test, as a process. PENATES names the binary."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY = os.environ.get("PENATES", str(ROOT / "build" / "agent" / "penates"))
+
+
+def run(*args, env=None):
+    """The finished process, whatever its exit code."""
+    base = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8",
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
+    return subprocess.run([BINARY, *map(str, args)], env=base | (env or {}), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)
+
+
+def restore(source, into, *args, env=None):
+    """Restore into these data directories, which must succeed: the report."""
+    into = [into] if isinstance(into, (str, os.PathLike)) else list(into)
+    targets = [word for path in into for word in ("--into", path)]
+    report = pathlib.Path(into[0]).with_name("report.json")
+    done = run("restore", *source, *targets, "--report", report, *args, env=env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(report.read_text())
