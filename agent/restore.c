@@ -146,6 +146,9 @@ static int transfer(struct restore *restore, struct err *e)
 
 static int finish(struct restore *restore, struct err *e)
 {
+    if (target_put_in_place(restore->target, restore->plan, e) != 0) {
+        return -1;
+    }
     const struct s3_stats stats = source_stats(restore->source);
     report_end(restore->report, REPORT_RESTORED, &stats, NULL);
     autofree char *text = report_json(restore->report);

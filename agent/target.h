@@ -84,7 +84,10 @@ bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_
  * the limit of open files as far as it may. ERR_CREATE, ERR_DISK, ERR_REFUSED. */
 int target_begin(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
-/* Puts tables of --replace in place, syncs, writes report and stamp. All files must be committed.
+/* Puts tables of --replace in place. All files must be committed. */
+int target_put_in_place(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+
+/* After target_put_in_place and all else that a restore has to do: syncs, writes report and stamp.
  */
 int target_finish(struct target *target, const struct plan *plan, const char *report_json,
                   struct err *e) MUST_CHECK;

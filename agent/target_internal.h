@@ -65,6 +65,8 @@ struct target {
 
     /* set by target_begin; then the commit thread's, and after it target_finish's */
     struct journal *journal;
+
+    bool in_place; /* set by target_put_in_place */
 };
 
 /* ERR_CREATE (no space, no right) or ERR_DISK by errno, worded as err_set_sys. Returns -1. */

@@ -181,13 +181,20 @@ static int check_finished(const struct target *target, const struct plan *plan, 
     return 0;
 }
 
-int target_finish(struct target *target, const struct plan *plan, const char *report_json,
-                  struct err *e)
+int target_put_in_place(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->journal != NULL);
     if (check_finished(target, plan, e) < 0 || replace_swap(target, plan, e) < 0) {
         return -1;
     }
+    target->in_place = true;
+    return 0;
+}
+
+int target_finish(struct target *target, const struct plan *plan, const char *report_json,
+                  struct err *e)
+{
+    ASSERT(target->journal != NULL && target->in_place);
     for (unsigned i = 0; i < target->dir_count; i++) {
         struct target_dir *const dir = &target->dirs[i];
         (void)close(take_fd(&dir->tmp)); /* a directory */

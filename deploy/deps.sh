@@ -4,11 +4,11 @@
 set -euo pipefail
 
 apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-dev libssl-dev
-    libxml2-dev libyajl-dev make pkg-config python3 zlib1g-dev)
+    libxml2-dev libyajl-dev libyaml-dev make pkg-config python3 zlib1g-dev)
 apt_tests=(clang clang-format clang-tidy curl gcc-aarch64-linux-gnu gcovr git
     libc6-dev-arm64-cross libcmocka-dev man-db memcached ninja-build procps python3-venv
     shellcheck)
-dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel libxml2-devel make openssl-devel
+dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel libxml2-devel libyaml-devel make openssl-devel
     pkgconf-pkg-config python3 snappy-devel yajl-devel zlib-devel)
 
 as_root() {

@@ -12,6 +12,7 @@ endfunction()
 
 fuzz_target(fuzz_snappy_xerial SOURCES unit/codec_rig.c LIBRARIES codec ${SNAPPY_LIBRARY})
 fuzz_target(fuzz_snappy_framed SOURCES unit/codec_rig.c LIBRARIES codec ${SNAPPY_LIBRARY})
+fuzz_target(fuzz_cassandra_yaml LIBRARIES transfer)
 fuzz_target(fuzz_manifest LIBRARIES plan)
 fuzz_target(fuzz_creds_json LIBRARIES s3)
 fuzz_target(fuzz_creds_file LIBRARIES s3)

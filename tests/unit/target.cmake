@@ -4,6 +4,7 @@ set(FAULTY_DISK_CALLS openat64 pwrite64 write fsync fdatasync syncfs sync_file_r
 
 unit_test(test_journal LIBRARIES transfer WRAP write)
 unit_test(test_safe_path LIBRARIES transfer WRAP syscall)
+unit_test(test_cassandra_yaml LIBRARIES transfer)
 unit_test(test_running LIBRARIES transfer)
 unit_test(test_target LIBRARIES transfer SOURCES unit/target_rig.c)
 unit_test(test_placement LIBRARIES transfer SOURCES unit/target_rig.c WRAP stat64 statvfs64)

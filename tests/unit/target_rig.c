@@ -164,8 +164,10 @@ int rig_fill(struct rig *rig, struct target *target, struct err *e)
 
 int rig_run(struct rig *rig, struct target *target, struct err *e)
 {
-    return rig_fill(rig, target, e) < 0 ? -1
-                                        : target_finish(target, &rig->plan, "{\"report\":1}\n", e);
+    if (rig_fill(rig, target, e) < 0 || target_put_in_place(target, &rig->plan, e) < 0) {
+        return -1;
+    }
+    return target_finish(target, &rig->plan, "{\"report\":1}\n", e);
 }
 
 int rig_restore(struct rig *rig, struct err *e)
