@@ -11,6 +11,19 @@
 /* What --memory must leave for the data itself: two parts of the default size in flight. */
 enum { MEMORY_FLOOR = 16 * 1024 * 1024 };
 
+struct plan_instants plan_instants(const struct plan *plan)
+{
+    ASSERT(plan->node_count > 0);
+    struct plan_instants instants = {plan->nodes[0].newest_ms, plan->nodes[0].newest_ms};
+    for (uint32_t i = 1; i < plan->node_count; i++) {
+        const int64_t ms = plan->nodes[i].newest_ms;
+        instants.oldest_ms = ms < instants.oldest_ms ? ms : instants.oldest_ms;
+        instants.newest_ms = ms > instants.newest_ms ? ms : instants.newest_ms;
+    }
+    ASSERT(instants.oldest_ms <= instants.newest_ms);
+    return instants;
+}
+
 uint64_t plan_bytes(const struct plan *plan)
 {
     return sizeof(*plan) + arena_bytes(plan->strings) +

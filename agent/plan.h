@@ -118,6 +118,12 @@ int plan_build(const struct config *config, struct source *source, struct plan *
                struct err *e) MUST_CHECK;
 void plan_free(struct plan *plan); /* NULL is fine */
 
+/* The oldest and the newest of the nodes' states; a plan has a node at least. */
+struct plan_instants {
+    int64_t oldest_ms, newest_ms;
+};
+struct plan_instants plan_instants(const struct plan *plan);
+
 /* Memory that the plan holds. */
 uint64_t plan_bytes(const struct plan *plan);
 

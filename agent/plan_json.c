@@ -23,6 +23,11 @@ void plan_json_nodes(struct json *json, const struct plan *plan)
         json_close(json);
     }
     json_close(json);
+    const struct plan_instants instants = plan_instants(plan);
+    json_open_object(json, "states");
+    json_time(json, "oldest", instants.oldest_ms);
+    json_time(json, "newest", instants.newest_ms);
+    json_close(json);
 }
 
 void plan_json_tables(struct json *json, const struct plan *plan)

@@ -39,6 +39,16 @@ bool plan_free_space(const char *directory, uint64_t *ret_bytes)
     return true;
 }
 
+char *plan_print_instants(const struct plan *plan)
+{
+    char oldest[TIME_TEXT_SIZE], newest[TIME_TEXT_SIZE];
+    const struct plan_instants instants = plan_instants(plan);
+    return xasprintf(
+        "states of %" PRIu32 " nodes: the oldest of %s, the newest of %s, %" PRId64 " s later",
+        plan->node_count, format_time(instants.oldest_ms, oldest),
+        format_time(instants.newest_ms, newest), (instants.newest_ms - instants.oldest_ms) / 1000);
+}
+
 static void print_nodes(const struct plan *plan, FILE *file)
 {
     static const struct text_column COLUMNS[] = {
@@ -60,6 +70,10 @@ static void print_nodes(const struct plan *plan, FILE *file)
     }
     text_table_print(table, "", file);
     text_table_free(table);
+    if (plan->node_count > 1) {
+        autofree char *instants = plan_print_instants(plan);
+        (void)fprintf(file, "%s\n", instants);
+    }
 }
 
 static void print_tables(const struct plan *plan, FILE *file)

@@ -10,6 +10,9 @@ enum { PLAN_PATH_SIZE_MAX = 4096 };
 void plan_print(const struct config *config, const char *source_name, const struct plan *plan,
                 FILE *file);
 
+/* plan_instants in words; caller frees. */
+char *plan_print_instants(const struct plan *plan);
+
 /* GETs that fetching takes: one a part, and one for an empty object. */
 uint64_t plan_get_requests(const struct plan *plan, uint64_t part_size);
 

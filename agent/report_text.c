@@ -5,6 +5,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "agent/plan_print.h"
 #include "agent/report_internal.h"
 
 static void log_nodes(const struct plan *plan)
@@ -14,6 +15,10 @@ static void log_nodes(const struct plan *plan)
         const struct plan_node *node = &plan->nodes[i];
         log_info("node %s of %s: the state of %s (snapshot of %s)", node->token, node->cluster,
                  format_time(node->newest_ms, newest), format_time(node->snapshot_ms, snapshot));
+    }
+    if (plan->node_count > 1) {
+        autofree char *instants = plan_print_instants(plan);
+        log_info("%s", instants);
     }
 }
 

@@ -357,10 +357,13 @@ def test_saved_plan_of_several_nodes(tmp_path):
         assert penates("plan", *source_args(server), *nodes, "--out", saved).code == 0
         plan = json.loads(saved.read_text())
         assert len({node["until"] for node in plan["nodes"]}) == 2
+        assert plan["states"] == {"oldest": "2023-11-14T22:13:25Z", "newest": "2023-11-14T23:13:20Z"}
         add_incremental(backup, "1808575600", 51, SECOND + 1_800_000)
         result = penates("restore", *source_args(server), "--plan", saved, "--into",
                          tmp_path / "x")
         assert result.code == 0, result.err
+        assert ("states of 2 nodes: the oldest of 2023-11-14T22:13:25Z, the newest of "
+                "2023-11-14T23:13:20Z, 3595 s later") in result.err
         assert set(sha256_tree(tmp_path / "x")) == {file["target"] for file in plan["files"]}
 
 
