@@ -47,6 +47,7 @@ struct config {
     bool set_mode, set_dir_mode;
     mode_t mode, dir_mode;    /* 0640 and 0750 unless told */
     struct name_list replace; /* --replace KS.TABLE */
+    struct name_list after;   /* --after COMMAND, in order; words_split() takes each */
     const char *plan_in;      /* restore --plan FILE */
     const char *plan_id;      /* the id of that plan; NULL: none was given */
     const char *plan_out;     /* plan --out FILE */

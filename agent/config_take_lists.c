@@ -5,6 +5,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/parse.h"
 #include "agent/config_own.h"
+#include "agent/words.h"
 
 static void add_name(struct name_list *list, const char *name)
 {
@@ -57,6 +58,24 @@ int config_take_tables(const struct config_field *field, struct config *config,
             err_set(e, ERR_CONFIG, "%s: names no table", value->origin);
             return err_hint(e, "write KEYSPACE.TABLE or KEYSPACE.*");
         }
+    }
+    return 0;
+}
+
+int config_take_commands(const struct config_field *field, struct config *config,
+                         const struct option_values *values, struct err *e)
+{
+    struct name_list *list = (struct name_list *)config_field_place(field, config);
+    for (size_t i = 0; i < values->count; i++) {
+        const struct option_value *value = &values->items[i];
+        struct words words __attribute__((cleanup(words_done))) = {0};
+        const char *why;
+        if (!words_split(value->text, &words, &why)) {
+            err_set(e, ERR_CONFIG, "%s: %s", value->origin, why); /* not the text: see after.h */
+            return err_hint(e,
+                            "write a program and its arguments, as \"systemctl start cassandra\"");
+        }
+        add_name(list, value->text);
     }
     return 0;
 }

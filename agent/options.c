@@ -82,6 +82,8 @@ static const struct option_info options[OPTION_COUNT] = {
                         "swap this populated table for the restored one once that is verified"},
     [OPTION_CASSANDRA_VERSION] = {"cassandra-version", 0, "VERSION", GROUP_TARGET, SELECT,
                                   "refuse SSTables that this Cassandra, as 4.1, cannot read"},
+    [OPTION_AFTER] = {"after", 0, "COMMAND", GROUP_TARGET, RESTORE,
+                      "run this program, without a shell, when all is in place; repeatable"},
     [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
                      "run this saved plan; refused when the source no longer matches it"},
 

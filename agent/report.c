@@ -53,6 +53,7 @@ struct report *report_new(const struct config *config, const char *source_name)
     report->source_name = xstrdup(source_name);
     report->started_ms = clock_wall_ms();
     report->start_ms = clock_mono_ms();
+    report->after = config->after.count == 0 ? AFTER_NONE : AFTER_NOT_RUN;
     return report;
 }
 
@@ -82,6 +83,12 @@ void report_set_earlier(struct report *report, const struct target_summary *summ
 {
     ASSERT(report->plan == NULL);
     report->earlier = *summary;
+}
+
+void report_set_after(struct report *report, enum after_outcome outcome)
+{
+    ASSERT((outcome == AFTER_NONE) == (report->after == AFTER_NONE));
+    report->after = outcome;
 }
 
 void report_add_file(void *ctx, const struct transfer_result *result)

@@ -7,6 +7,7 @@
 #ifndef PENATES_REPORT_H
 #define PENATES_REPORT_H
 
+#include "agent/after.h"
 #include "agent/target.h"
 #include "agent/transfer.h"
 
@@ -46,6 +47,9 @@ void report_set_plan(struct report *report, const struct plan *plan, const uint8
 
 /* In place of a plan: what an earlier run has finished, and this one found. */
 void report_set_earlier(struct report *report, const struct target_summary *summary);
+
+/* How the commands of --after went. */
+void report_set_after(struct report *report, enum after_outcome outcome);
 
 /* A transfer_result_fn; ctx is the report. */
 void report_add_file(void *ctx, const struct transfer_result *result);

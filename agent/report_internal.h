@@ -27,6 +27,8 @@ struct report {
     /* set once, in place of a plan */
     struct target_summary earlier;
 
+    enum after_outcome after; /* AFTER_NOT_RUN until they are over */
+
     /* set at the end */
     enum report_outcome outcome;
     uint64_t duration_ms;

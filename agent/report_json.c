@@ -45,6 +45,17 @@ static void put_failure(struct json *json, const struct report *report, size_t m
     put_short(json, "next", err_next_step(failure), most);
 }
 
+static void put_after(struct json *json, const struct report *report)
+{
+    static const char *const NAMES[] = {[AFTER_NONE] = NULL,
+                                        [AFTER_NOT_RUN] = "not-run",
+                                        [AFTER_FAILED] = "failed",
+                                        [AFTER_EARLIER] = "earlier",
+                                        [AFTER_DONE] = "done"};
+    ASSERT((unsigned)report->after < ARRAY_SIZE(NAMES));
+    json_string(json, "after", NAMES[report->after]);
+}
+
 static void put_amounts(struct json *json, const struct report *report,
                         const struct report_counts *counts)
 {
@@ -140,6 +151,7 @@ char *report_json(const struct report *report)
     json_open_object(&json, NULL);
     put_head(&json, report, "penates-report");
     put_failure(&json, report, sizeof(report->failure.text));
+    put_after(&json, report);
     json_time(&json, "started", report->started_ms);
     json_string(&json, "source", report->source_name);
     json_open_array(&json, "targets");
@@ -176,6 +188,7 @@ static char *make_line(const struct report *report, size_t most, size_t *ret_siz
     json_open_object(&json, NULL);
     put_head(&json, report, "penates-result");
     put_failure(&json, report, most);
+    put_after(&json, report);
     put_short(&json, "source", report->source_name, most);
     if (report->config->target_count > 0) {
         put_short(&json, "target", report->config->targets[0], most);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent/after.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/commands.h"
@@ -155,13 +156,24 @@ static int finish(struct restore *restore, struct err *e)
     return target_finish(restore->target, restore->plan, text, e);
 }
 
+/* The files and what tells of them are in place: whatever becomes of the commands, a rerun comes
+ * back to here. */
+static int run_after(struct restore *restore, struct err *e)
+{
+    enum after_outcome outcome;
+    signals_defer();
+    const int result = after_run(&restore->config, restore->target, &outcome, e);
+    report_set_after(restore->report, outcome);
+    return result;
+}
+
 static int restore_all(struct restore *restore, struct err *e)
 {
     if (look_at_target(restore, e) != 0) {
         return -1;
     }
     if (restore->done) {
-        return 0;
+        return run_after(restore, e);
     }
     if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
         prove_readable(restore, e) != 0) {
@@ -172,13 +184,18 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     restore->begun = true;
-    return transfer(restore, e) != 0 ? -1 : finish(restore, e);
+    if (transfer(restore, e) != 0 || finish(restore, e) != 0) {
+        return -1;
+    }
+    restore->begun = false; /* and finished: it is not the restore that fails from here on */
+    return run_after(restore, e);
 }
 
 int restore_run(const struct config *config, struct err *e)
 {
     struct restore restore __attribute__((cleanup(restore_done))) = {.config = *config};
-    if (report_out_check(config, e) != 0 || source_open(&restore.config, &restore.source, e) != 0) {
+    if (report_out_check(config, e) != 0 || after_check(config, e) != 0 ||
+        source_open(&restore.config, &restore.source, e) != 0) {
         return -1;
     }
     ASSERT(restore.source != NULL);

@@ -6,10 +6,21 @@
 #ifndef PENATES_SIGNALS_H
 #define PENATES_SIGNALS_H
 
+#include <signal.h>
+#include <sys/types.h>
+
 /* Once, before any thread is started. */
 void signals_install(void);
 
 /* From now on the first signal asks the transfer to stop. */
 void signals_defer(void);
+
+/* From now on signals go to this process group, and ask for no further one to be begun; 0: no
+ * longer. After signals_defer(). */
+void signals_forward(pid_t group);
+
+/* Holds signals back, and lets them through again. Main thread: no other one takes any. */
+void signals_block(sigset_t *ret_before);
+void signals_restore(const sigset_t *before);
 
 #endif

@@ -92,3 +92,13 @@ int stamp_write(const struct target *target, const struct plan *plan, struct err
     }
     return target_dir_write(&target->dirs[0], "restored", text, target->config, e);
 }
+
+int target_after_read(const struct target *target, struct buf *out, struct err *e)
+{
+    return target_dir_read(&target->dirs[0], "after", out, e) < 0 ? -1 : 0;
+}
+
+int target_after_write(const struct target *target, const char *text, struct err *e)
+{
+    return target_dir_write(&target->dirs[0], "after", text, target->config, e);
+}

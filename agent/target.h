@@ -7,6 +7,7 @@
  *     DIR/.penates/stage/     verified tables that wait for --replace
  *     DIR/.penates/replaced/  what --replace took out of the way; never deleted by us
  *     DIR/.penates/report.json, DIR/.penates/restored (the stamp, written last)
+ *     DIR/.penates/after      which commands of --after have succeeded since
  *
  * Of several directories the first holds journal, report and stamp; in the others .penates/first
  * names it. A crash leaves nothing worse than a file in place that the journal does not know; a
@@ -91,6 +92,11 @@ int target_put_in_place(struct target *target, const struct plan *plan, struct e
  */
 int target_finish(struct target *target, const struct plan *plan, const char *report_json,
                   struct err *e) MUST_CHECK;
+
+/* What is remembered of the commands of --after: DIR/.penates/after, "" when there is none. After
+ * target_finish(), or of a target that is done. ERR_DISK, ERR_CREATE. */
+int target_after_read(const struct target *target, struct buf *out, struct err *e) MUST_CHECK;
+int target_after_write(const struct target *target, const char *text, struct err *e) MUST_CHECK;
 
 /* Notes for `status` how a begun run failed; one that cannot be noted is let go. */
 void target_record_failure(struct target *target, const char *text);

@@ -26,6 +26,7 @@ enum err_kind {
     ERR_CREATE,    /* the target cannot be made: no space, no right */
     ERR_DISK,      /* write, fsync or rename failed */
     ERR_REFUSED,   /* refused for safety: target not empty, Cassandra running, unsafe names */
+    ERR_COMMAND,   /* a program that was to run after the restore did not succeed */
     ERR_CANCELLED, /* interrupted; a rerun goes on */
     ERR_BUG,       /* a state that cannot be */
 };

@@ -59,7 +59,8 @@ static void test_exit_codes(void **state)
         {ERR_NONE, 0},     {ERR_CONFIG, 64},    {ERR_RETRY, 69},     {ERR_SLOW_DOWN, 69},
         {ERR_AUTH, 77},    {ERR_NOT_FOUND, 66}, {ERR_NO_BACKUP, 66}, {ERR_CHANGED, 75},
         {ERR_CORRUPT, 65}, {ERR_TRUNCATED, 65}, {ERR_LIMIT, 65},     {ERR_CREATE, 73},
-        {ERR_DISK, 74},    {ERR_REFUSED, 78},   {ERR_CANCELLED, 75}, {ERR_BUG, 70},
+        {ERR_DISK, 74},    {ERR_REFUSED, 78},   {ERR_COMMAND, 75},   {ERR_CANCELLED, 75},
+        {ERR_BUG, 70},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CODES); i++) {
         assert_int_equal(CODES[i].kind, i);
