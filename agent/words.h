@@ -1,8 +1,8 @@
 /*
  * words: one text cut into the words of a command, as a shell would without ever asking one: blanks
  * part words; '...' is taken as it is; in "..." a backslash keeps '"' and '\' what they are, and
- * elsewhere it does so with any character. Nothing is expanded: $, *, ~, | and ; are characters like
- * others. Pure.
+ * elsewhere it does so with any character. Nothing is expanded: $, *, ~, | and ; are characters
+ * like others. Pure.
  */
 #ifndef PENATES_WORDS_H
 #define PENATES_WORDS_H

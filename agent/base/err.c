@@ -27,7 +27,7 @@ static const struct {
     [ERR_DISK] = {"disk", 74, "check the disk, then run the same command again"},
     [ERR_REFUSED] = {"refused", 78, "nothing was changed; see penates help restore"},
     [ERR_COMMAND] = {"command", 75,
-                     "all files are in place; run the same command again, and only it is run again"},
+                     "the files are in place; the same command runs only this again"},
     [ERR_CANCELLED] = {"interrupted", 75, "run the same command again to go on"},
     [ERR_BUG] = {"bug", 70, "please report it with the command and this line"},
 };
