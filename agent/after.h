@@ -24,10 +24,9 @@ enum after_outcome {
 /* Before anything is done: each command's program is there and may be run. ERR_CONFIG. */
 int after_check(const struct config *config, struct err *e) MUST_CHECK;
 
-/* Runs what has not succeeded yet; the first failure ends it. ERR_COMMAND: it failed;
- * ERR_CANCELLED:
- * a signal came before the next one; ERR_DISK, ERR_CREATE: its success could not be noted. *ret is
- * set in any case. */
+/* Runs what has not succeeded yet; the first failure ends it. ERR_COMMAND: it failed; ERR_CONFIG:
+ * its program has gone meanwhile; ERR_CANCELLED: a signal came before the next one; ERR_DISK,
+ * ERR_CREATE: its success could not be noted. *ret is set in any case. */
 int after_run(const struct config *config, const struct target *target, enum after_outcome *ret,
               struct err *e) MUST_CHECK;
 

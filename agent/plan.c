@@ -24,6 +24,25 @@ struct plan_instants plan_instants(const struct plan *plan)
     return instants;
 }
 
+const char *plan_indexes_name(enum plan_indexes indexes)
+{
+    static const char *const NAMES[] = {[INDEXES_COMPLETE] = "complete",
+                                        [INDEXES_REBUILT] = "rebuilt",
+                                        [INDEXES_REBUILD] = "rebuild"};
+    ASSERT((unsigned)indexes < ARRAY_SIZE(NAMES));
+    return NAMES[indexes];
+}
+
+const struct plan_node *plan_worst_indexes(const struct plan *plan)
+{
+    ASSERT(plan->node_count > 0);
+    const struct plan_node *worst = &plan->nodes[0];
+    for (uint32_t i = 1; i < plan->node_count; i++) {
+        worst = plan->nodes[i].indexes > worst->indexes ? &plan->nodes[i] : worst;
+    }
+    return worst;
+}
+
 uint64_t plan_bytes(const struct plan *plan)
 {
     return sizeof(*plan) + arena_bytes(plan->strings) +

@@ -65,6 +65,13 @@ struct plan_table {
     uint64_t files, stored_bytes, plain_bytes; /* plain: known sizes, else stored ones */
 };
 
+/* What becomes of secondary indexes once the files are in place; the later the worse. */
+enum plan_indexes {
+    INDEXES_COMPLETE, /* every SSTable of theirs is there */
+    INDEXES_REBUILT,  /* Cassandra builds them at its first start, or where it loads the files */
+    INDEXES_REBUILD,  /* nobody does: whether they are whole is not known until rebuild_index */
+};
+
 /* One node's restore point. */
 struct plan_node {
     const char *cluster, *region /* "" in v2 */, *token;
@@ -76,6 +83,8 @@ struct plan_node {
     int64_t until_ms;    /* what was asked for, resolved: a rerun pins --at to it */
     int64_t previous_ms; /* of the snapshot before this one, when this one is incomplete; 0: none */
     uint64_t missing;    /* objects that the manifest names and the listing lacks */
+    enum plan_indexes indexes;
+    const char *indexes_why; /* a literal */
 };
 
 /* What is left out, or worth knowing, in words: "system.local: node-local" with counts. */
@@ -123,6 +132,11 @@ struct plan_instants {
     int64_t oldest_ms, newest_ms;
 };
 struct plan_instants plan_instants(const struct plan *plan);
+
+/* "complete", "rebuilt", "rebuild". */
+const char *plan_indexes_name(enum plan_indexes indexes);
+/* The node whose indexes fare worst, the first of several. */
+const struct plan_node *plan_worst_indexes(const struct plan *plan);
 
 /* Memory that the plan holds. */
 uint64_t plan_bytes(const struct plan *plan);

@@ -141,11 +141,11 @@ static const char *why_doubted(const struct plan_work *work)
     return NULL;
 }
 
-void plan_index(struct plan_work *work)
+/* Returns whether it was there. */
+static bool drop_index_info(struct plan_work *work, const char *why)
 {
-    const char *why = why_doubted(work);
     uint64_t files = 0, bytes = 0;
-    for (uint32_t i = 0; why != NULL && i < work->set_count; i++) {
+    for (uint32_t i = 0; i < work->set_count; i++) {
         struct plan_set *set = &work->sets[i];
         if (!set->dropped && is_index_info(work_dir(work, set->dir))) {
             set->dropped = true;
@@ -159,5 +159,41 @@ void plan_index(struct plan_work *work)
         plan_notes_warn(work->plan, "system.IndexInfo", files, bytes,
                         "left out (%s): Cassandra builds secondary indexes at its first start",
                         why);
+    }
+    return files > 0;
+}
+
+static bool takes_index_info(const struct plan_work *work)
+{
+    for (uint32_t i = 0; i < work->set_count; i++) {
+        const struct plan_set *set = &work->sets[i];
+        if (!set->dropped && set->count > 0 && is_index_info(work_dir(work, set->dir))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell(struct plan_work *work, enum plan_indexes indexes, const char *why)
+{
+    work->node->indexes = indexes;
+    work->node->indexes_why = why;
+}
+
+void plan_index(struct plan_work *work)
+{
+    const char *doubt = why_doubted(work);
+    const bool dropped = doubt != NULL && drop_index_info(work, doubt);
+    const char *why;
+    if (work->config->layout == LAYOUT_LOADER) {
+        tell(work, INDEXES_REBUILT, "built where the files are loaded");
+    } else if (!selection_takes_table(&work->config->selection, "system", "IndexInfo", &why)) {
+        tell(work, INDEXES_REBUILD, "system.IndexInfo is not selected: that of the target counts");
+    } else if (dropped) {
+        tell(work, INDEXES_REBUILT, doubt);
+    } else if (takes_index_info(work)) {
+        tell(work, INDEXES_COMPLETE, "system.IndexInfo and all index SSTables are there");
+    } else {
+        tell(work, INDEXES_REBUILT, "there is no system.IndexInfo to say that they are built");
     }
 }

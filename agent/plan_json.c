@@ -20,6 +20,8 @@ void plan_json_nodes(struct json *json, const struct plan *plan)
         json_time(json, "newest", node->newest_ms);
         json_time(json, "until", node->until_ms);
         json_u64(json, "missing", node->missing);
+        json_string(json, "indexes", plan_indexes_name(node->indexes));
+        json_string(json, "indexes_why", node->indexes_why);
         json_close(json);
     }
     json_close(json);

@@ -49,6 +49,17 @@ char *plan_print_instants(const struct plan *plan)
         format_time(instants.newest_ms, newest), (instants.newest_ms - instants.oldest_ms) / 1000);
 }
 
+char *plan_print_indexes(const struct plan *plan)
+{
+    static const char *const WORDS[] = {
+        [INDEXES_COMPLETE] = "complete",
+        [INDEXES_REBUILT] = "rebuilt by Cassandra",
+        [INDEXES_REBUILD] = "to be rebuilt, where there are any, with nodetool rebuild_index"};
+    const struct plan_node *node = plan_worst_indexes(plan);
+    ASSERT((unsigned)node->indexes < ARRAY_SIZE(WORDS) && node->indexes_why != NULL);
+    return xasprintf("secondary indexes: %s (%s)", WORDS[node->indexes], node->indexes_why);
+}
+
 static void print_nodes(const struct plan *plan, FILE *file)
 {
     static const struct text_column COLUMNS[] = {
@@ -74,6 +85,8 @@ static void print_nodes(const struct plan *plan, FILE *file)
         autofree char *instants = plan_print_instants(plan);
         (void)fprintf(file, "%s\n", instants);
     }
+    autofree char *indexes = plan_print_indexes(plan);
+    (void)fprintf(file, "%s\n", indexes);
 }
 
 static void print_tables(const struct plan *plan, FILE *file)

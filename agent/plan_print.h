@@ -10,6 +10,9 @@ enum { PLAN_PATH_SIZE_MAX = 4096 };
 void plan_print(const struct config *config, const char *source_name, const struct plan *plan,
                 FILE *file);
 
+/* plan_worst_indexes in words; caller frees. */
+char *plan_print_indexes(const struct plan *plan);
+
 /* plan_instants in words; caller frees. */
 char *plan_print_instants(const struct plan *plan);
 

@@ -196,6 +196,9 @@ static char *make_line(const struct report *report, size_t most, size_t *ret_siz
         json_null(&json, "target");
     }
     json_string(&json, "plan", report->plan == NULL ? NULL : report->plan->id);
+    json_string(
+        &json, "indexes",
+        report->plan == NULL ? NULL : plan_indexes_name(plan_worst_indexes(report->plan)->indexes));
     put_amounts(&json, report, &counts);
     json_u64(&json, "files_unchecked", counts.unchecked.files);
     json_u64(&json, "missing", report->plan == NULL ? 0 : report->plan->missing_total);

@@ -20,6 +20,8 @@ static void log_nodes(const struct plan *plan)
         autofree char *instants = plan_print_instants(plan);
         log_info("%s", instants);
     }
+    autofree char *indexes = plan_print_indexes(plan);
+    log_info("%s", indexes);
 }
 
 static void log_amount(const struct report *report, const struct report_counts *counts)

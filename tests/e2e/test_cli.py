@@ -102,6 +102,32 @@ def test_restore_json_and_report(backup_s3, tmp_path):
     assert metrics.endswith("\n")
 
 
+@pytest.mark.parametrize("more, indexes, why", [
+    ([], {"priam-v1": "rebuilt", "priam-v2": "complete"},
+     {"priam-v1": "no secondary indexes", "priam-v2": "all index SSTables are there"}),
+    (["--include", "shop.Users"], "rebuild", "that of the target counts"),
+    (["--include", "shop.Users", "--layout", "loader"], "rebuilt", "where the files are loaded"),
+])
+def test_report_says_what_becomes_of_indexes(backup_s3, tmp_path, more, indexes, why):
+    args = [*source_args(backup_s3), "--into", tmp_path / "data", "--at", "2026-11-23T07:59:59Z",
+            "--snapshot-only", *more]
+    if isinstance(indexes, dict):
+        indexes, why = indexes[backup_s3.fixture.name], why[backup_s3.fixture.name]
+    planned = penates("plan", *args)
+    assert planned.code == 0, planned.err
+    assert "\nsecondary indexes: " in planned.out
+    report = tmp_path / "report.json"
+    result = penates("restore", *args, "--json", "--report", report)
+    assert result.code == 0, result.err
+    assert result.json["indexes"] == indexes
+    (node,) = json.loads(report.read_text())["nodes"]
+    assert node["indexes"] == indexes
+    assert why in node["indexes_why"]
+    assert f"({node['indexes_why']})" in result.err
+    took = any("IndexInfo-" in name for name in sha256_tree(tmp_path / "data"))
+    assert took == (indexes == "complete")
+
+
 @pytest.mark.parametrize("option", ["--report", "--metrics"])
 @pytest.mark.parametrize("command", ["restore", "verify"])
 def test_outcome_that_cannot_be_written_is_known_first(backup_s3, tmp_path, command, option):

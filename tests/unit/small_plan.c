@@ -35,7 +35,9 @@ static struct plan_node nodes[] = {{.cluster = "c d",
                                     .manifest_etag = "m",
                                     .snapshot_ms = 1000,
                                     .newest_ms = 2000,
-                                    .until_ms = 3000}};
+                                    .until_ms = 3000,
+                                    .indexes = INDEXES_REBUILT,
+                                    .indexes_why = "is a test"}};
 
 static struct plan_note skipped[] = {{.subject = "system.local", .why = "node-local", .files = 9}};
 static struct plan_note warnings[] = {{.subject = "ks.t", .why = "is a test"}};

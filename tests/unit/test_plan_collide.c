@@ -166,6 +166,14 @@ static void test_index_info_kept(void **state)
     assert_int_equal(world->plan->warning_count, 0);
 }
 
+/* What the plan says becomes of the indexes. */
+static void assert_indexes(const struct world *world, enum plan_indexes indexes, const char *why)
+{
+    const struct plan_node *node = plan_worst_indexes(world->plan);
+    assert_string_equal(plan_indexes_name(node->indexes), plan_indexes_name(indexes));
+    assert_string_contains(node->indexes_why, why);
+}
+
 static bool has_index_info(const struct world *world)
 {
     return strstr(world_targets(world), "IndexInfo") != NULL;
@@ -178,6 +186,7 @@ static void assert_index_info_dropped(struct world *world, const char *why)
     assert_true(has_warning(world, "system.IndexInfo", "builds secondary indexes at its first"));
     assert_true(
         world_has_note(world->plan->skipped, world->plan->skipped_count, "system.IndexInfo", why));
+    assert_indexes(world, INDEXES_REBUILT, why);
 }
 
 static void test_index_not_named(void **state)
@@ -213,6 +222,39 @@ static void test_index_excluded(void **state)
     assert_index_info_dropped(world, "not selected");
 }
 
+static void test_index_told(void **state)
+{
+    struct world *world = (struct world *)*state;
+    const char *tables[] = {"ks.t"};
+    indexed_v2(world, true);
+    assert_plan(world);
+    assert_indexes(world, INDEXES_COMPLETE, "all index SSTables are there");
+    /* Another node's are not. */
+    world->token = "7";
+    indexed_v2(world, false);
+    world->config.selection.all_tokens = true;
+    world->config.command = COMMAND_VERIFY;
+    assert_plan(world);
+    assert_int_equal(world->plan->node_count, 2);
+    assert_indexes(world, INDEXES_REBUILT, "the manifest names no index");
+    /* One table into what may hold another IndexInfo. */
+    world->config.selection.include = (struct name_list){tables, 1};
+    assert_plan(world);
+    assert_indexes(world, INDEXES_REBUILD, "that of the target counts");
+    world->config.layout = LAYOUT_LOADER;
+    assert_plan(world);
+    assert_indexes(world, INDEXES_REBUILT, "where the files are loaded");
+}
+
+static void test_index_info_absent(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_both_v2(world, T0, "ks/t-1/nb-1-big", "rows");
+    (void)world_snapshot_v2(world, T0);
+    assert_plan(world);
+    assert_indexes(world, INDEXES_REBUILT, "there is no system.IndexInfo");
+}
+
 /* v1 has index SSTables up to Cassandra 2.1 only, as files of their table. */
 static void test_index_v1(void **state)
 {
@@ -242,6 +284,7 @@ int main(void)
         TEST(test_half_repeated),     TEST(test_index_info_kept),
         TEST(test_index_not_named),   TEST(test_index_lags),
         TEST(test_index_excluded),    TEST(test_index_v1),
+        TEST(test_index_told),        TEST(test_index_info_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
