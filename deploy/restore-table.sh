@@ -17,7 +17,8 @@
 #                       later; WORK must be on its data's file system, and its files must belong to
 #                       Cassandra's user (-- --owner cassandra:cassandra)
 #   --to KS.TABLE       load into this table instead: same columns, other name; it must exist
-#   --create            create keyspace, types and table from the backup if the table is missing
+#   --create            if the table is missing, create it with its types, indexes and views as the
+#                       backup has it; the keyspace must exist, its replication is not in a backup
 #   --work DIR          where the files lie in between; default: ./restore-KS.TABLE. It must not
 #                       exist, or be what an earlier run left
 #   --keep              leave the files in WORK after success
@@ -213,16 +214,20 @@ open_work() {
 }
 
 read_schema() { # read_schema KS TABLE: what the target has of that name, as JSON lines
-    cql -e "SELECT JSON table_name, flags FROM system_schema.tables
+    cql -e "SELECT JSON keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '$1';
+         SELECT JSON table_name, flags FROM system_schema.tables
              WHERE keyspace_name = '$1' AND table_name = '$2';
          SELECT JSON view_name, base_table_name FROM system_schema.views
              WHERE keyspace_name = '$1';"
 }
 
 create_table() {
+    local code=0
     say "creating $table in the target, as the backup has it"
-    "${penates[@]}" plan "$source" --include "$table" --schema \
-        ${penates_options[@]+"${penates_options[@]}"} >"$work/schema.cql" || exit $?
+    choose_tokens
+    run "${penates[@]}" plan "$source" --include "$table" --schema ${tokens[@]+"${tokens[@]}"} \
+        ${penates_options[@]+"${penates_options[@]}"} >"$work/schema.cql" || code=$?
+    [ "$code" -eq 0 ] || exit "$code" # penates has said why
     cql -f "$work/schema.cql"
 }
 
@@ -230,6 +235,9 @@ is_counter=false
 check_target() {
     local ks=${to%%.*} cf=${to#*.}
     read_schema "$ks" "$cf"
+    if [[ $answer != *'"keyspace_name"'* ]]; then
+        fail 78 "$ks: no such keyspace in the target" 'create it, with the replication it is to have'
+    fi
     if [[ $answer != *"\"table_name\": \"$cf\""* ]] && $create; then
         create_table
         read_schema "$ks" "$cf"
@@ -247,16 +255,23 @@ check_target() {
     if [[ $answer == *'"counter"'* ]]; then is_counter=true; fi
 }
 
-# Sets of nodes: the loader takes all, a node imports its own.
-fetch() {
-    local tokens=(--token all) option code=0
+# The loader takes all nodes, and a node imports its own.
+tokens=()
+choose_tokens() {
+    local option
+    tokens=(--token all)
     for option in ${penates_options[@]+"${penates_options[@]}"}; do
         case "${option%%=*}" in --token) tokens=() ;; esac
     done
     if [ "$by" = import ] || [ -n "${PENATES_TOKEN:-}" ]; then tokens=(); fi
-    if [ "$to" != "$table" ]; then tokens+=(--as "$to"); fi
+}
+
+fetch() {
+    local options=() code=0
+    choose_tokens
+    if [ "$to" != "$table" ]; then options=(--as "$to"); fi
     run "${penates[@]}" restore "$source" --include "$table" --layout loader \
-        --into "$work/files" ${tokens[@]+"${tokens[@]}"} \
+        --into "$work/files" ${tokens[@]+"${tokens[@]}"} ${options[@]+"${options[@]}"} \
         ${penates_options[@]+"${penates_options[@]}"} || code=$?
     [ "$code" -eq 0 ] || exit "$code" # penates has said why
 }

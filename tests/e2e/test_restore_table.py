@@ -49,6 +49,10 @@ def query(text):
     for statement in text.split(";"):
         if "count(*)" in statement:
             print(f"\n count\n-------\n {{len(state['rows']):>5}}\n\n(1 rows)\n")
+        elif "system_schema.keyspaces" in statement and state.get("keyspace", True):
+            print(' {{"keyspace_name": "ks"}}')
+        elif statement.strip().startswith("CREATE TABLE"):
+            state["tables"].append(re.search(r'\."?(\w+)', statement)[1])
         elif "system_schema.tables" in statement:
             for table in state["tables"]:
                 if f"table_name = '{{table}}'" in statement:
@@ -61,7 +65,10 @@ def query(text):
             print(f"({{min(len(state['rows']), 1)}} rows)")
 
 if name == "cqlsh":
-    query(args[args.index("-e") + 1])
+    if "-f" in args:
+        query(pathlib.Path(args[args.index("-f") + 1]).read_text())
+    else:
+        query(args[args.index("-e") + 1])
 elif name == "sstableloader":
     load(pathlib.Path(args[-1]))
 else:
@@ -280,6 +287,7 @@ def test_import_of_one_node(errand, ring):
 
 
 REFUSED = {
+    "no keyspace": ({"keyspace": False}, ["--create"], 78, "no such keyspace in the target"),
     "no such table": ({"tables": []}, [], 78, "no such table in the target"),
     "a view": ({"tables": [], "views": {"users": "people"}}, [], 78, "is a materialized view"),
     "import with views": ({"views": {"by_name": "users"}}, ["--by", "import"], 78, "--by loader"),
@@ -330,6 +338,18 @@ def test_sample_of_one_node(errand):
     assert result.code == 0, result.err
     assert [pathlib.Path(call[-1]).parts for call in errand.calls("sstableloader")] == [
         ("w", "files", "shop", "Users")]
+
+
+def test_create(errand):
+    """From the backup's own schema, when it is missing and only then."""
+    errand.change(tables=[])
+    source = DATA / "priam-v2" / "bucket" / "backup"
+    for _ in range(2):
+        result = errand.run(source, "shop.Users", "--create")
+        assert result.code == 0, result.err
+    assert errand.read()["tables"] == ["Users"]
+    made = [call for call in errand.calls("cqlsh") if "-f" in call]
+    assert len(made) == 1 and made[0][-3:] == ["-f", "./restore-shop.Users/schema.cql", "127.0.0.1"]
 
 
 def test_no_backup_is_penates_own_failure(errand, go, ring):
