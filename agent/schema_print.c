@@ -248,6 +248,19 @@ static void print_kinds(const struct schema_page *page, unsigned kinds)
     }
 }
 
+/* Cassandra 4.0 took two options away, and refuses a table that has them. */
+static bool has_old_options(const struct schema_page *page)
+{
+    static const char OPTION[] = "dclocal_read_repair_chance";
+    for (size_t i = 0; i < page->count; i++) {
+        const struct slice text = page->lines[i].statement.text;
+        if (memmem(text.data, text.size, OPTION, strlen(OPTION)) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_keyspace(const struct schema *schema, uint32_t first, uint32_t end, FILE *file)
 {
     struct schema_page page = {.file = file};
@@ -264,6 +277,11 @@ static void print_keyspace(const struct schema *schema, uint32_t first, uint32_t
             next++;
         }
         take_name(&page, schema, i, next);
+    }
+    if (has_old_options(&page)) {
+        (void)fputs("-- Written before Cassandra 4.0; for later ones pass it through "
+                    "sed '/read_repair_chance/d'.\n",
+                    file);
     }
     (void)fputc('\n', file);
     print_kinds(&page, 1u << CQL_TYPE);
