@@ -27,6 +27,8 @@ void config_free(struct config *config)
     free((void *)config->selection.include.names);
     free((void *)config->selection.exclude.names);
     free((void *)config->replace.names);
+    free((void *)config->table_map.names);
+    free(config->map.items);
     free(config->selection.pins);
     for (size_t i = 0; i < config->own->text_count; i++) {
         free(config->own->texts[i]);
@@ -167,6 +169,20 @@ static bool needs_source(const struct config *config)
     return false;
 }
 
+/* A loader finds the id of its table itself. */
+static int check_ids(const struct config *config, struct err *e)
+{
+    for (size_t i = 0; i < config->map.count && config->layout == LAYOUT_LOADER; i++) {
+        const struct table_mapping *item = &config->map.items[i];
+        if (item->id != NULL) {
+            err_set(e, ERR_CONFIG, "--layout loader: has no place for the id of %s.%s-%s",
+                    item->keyspace, item->table, item->id);
+            return err_hint(e, "leave the id out");
+        }
+    }
+    return 0;
+}
+
 static int check_whole(const struct config *config, struct err *e)
 {
     const char *name = options_command(config->command)->name;
@@ -198,7 +214,7 @@ static int check_whole(const struct config *config, struct err *e)
         return err_hint(e, "raise --memory or lower --part-size");
     }
     ASSERT(config->threads > 0 && config->net_threads > 0 && config->connections > 0);
-    return 0;
+    return check_ids(config, e);
 }
 
 static int fill(struct config *config, struct option_bag *bag, struct err *e)

@@ -12,6 +12,7 @@
 #include "agent/base/log.h"
 #include "agent/selection.h"
 #include "agent/sstable_version.h"
+#include "agent/table_map.h"
 
 enum command {
     COMMAND_LIST,
@@ -45,17 +46,20 @@ struct config {
     uid_t owner;
     gid_t group;
     bool set_mode, set_dir_mode;
-    mode_t mode, dir_mode;    /* 0640 and 0750 unless told */
-    struct name_list replace; /* --replace KS.TABLE */
-    struct name_list after;   /* --after COMMAND, in order; words_split() takes each */
-    const char *plan_in;      /* restore --plan FILE */
-    const char *plan_id;      /* the id of that plan; NULL: none was given */
-    const char *plan_out;     /* plan --out FILE */
-    bool plan_schema;         /* plan --schema */
-    const char *decode_out;   /* decode -o; NULL or "-": stdout */
-    bool decode_raw;          /* decode --raw: no magic means one raw Snappy block */
-    double sample;            /* verify --sample: share of files in (0, 1] */
-    uint64_t seed;            /* verify --seed */
+    mode_t mode, dir_mode;      /* 0640 and 0750 unless told */
+    struct name_list replace;   /* --replace KS.TABLE */
+    const char *as;             /* --as KS.TABLE[-ID]; NULL: not given */
+    struct name_list table_map; /* --table-map FROM=TO, as given */
+    struct table_map map;       /* what these two say */
+    struct name_list after;     /* --after COMMAND, in order; words_split() takes each */
+    const char *plan_in;        /* restore --plan FILE */
+    const char *plan_id;        /* the id of that plan; NULL: none was given */
+    const char *plan_out;       /* plan --out FILE */
+    bool plan_schema;           /* plan --schema */
+    const char *decode_out;     /* decode -o; NULL or "-": stdout */
+    bool decode_raw;            /* decode --raw: no magic means one raw Snappy block */
+    double sample;              /* verify --sample: share of files in (0, 1] */
+    uint64_t seed;              /* verify --seed */
 
     /* The node that the files are for */
     struct cassandra_version cassandra_version; /* --cassandra-version */

@@ -32,6 +32,14 @@ config_take_fn config_take_tables, config_take_tokens, config_take_at, config_ta
     config_take_sample, config_take_version, config_take_owner, config_take_url,
     config_take_account, config_take_commands, config_take_payer;
 
+/* config_take_map.c */
+config_take_fn config_take_as, config_take_table_map;
+
+/* config_take_lists.c: cuts a comma list in place; the entries stay in `text`. */
+void config_split_list(char *text, struct name_list *list);
+/* "KS.TABLE" or "KS.*"; Cassandra's names hold no dot. */
+bool config_is_table_name(const char *name);
+
 /* For the functions above. */
 void *config_field_place(const struct config_field *field, struct config *config);
 const struct option_value *config_last(const struct option_values *values);

@@ -15,7 +15,7 @@ static void add_name(struct name_list *list, const char *name)
 }
 
 /* Entries of comma lists live in one writable copy, cut in place. */
-static void split_list(char *text, struct name_list *list)
+void config_split_list(char *text, struct name_list *list)
 {
     char *rest = text;
     while (rest != NULL) {
@@ -32,8 +32,7 @@ static void split_list(char *text, struct name_list *list)
     }
 }
 
-/* "KS.TABLE" or "KS.*"; Cassandra's names hold no dot. */
-static bool is_table_name(const char *name)
+bool config_is_table_name(const char *name)
 {
     const char *dot = strchr(name, '.');
     return dot != NULL && dot != name && dot[1] != '\0' && strchr(dot + 1, '.') == NULL &&
@@ -47,9 +46,9 @@ int config_take_tables(const struct config_field *field, struct config *config,
     for (size_t i = 0; i < values->count; i++) {
         const struct option_value *value = &values->items[i];
         const size_t first = list->count;
-        split_list(config_own_text(config, value->text), list);
+        config_split_list(config_own_text(config, value->text), list);
         for (size_t n = first; n < list->count; n++) {
-            if (!is_table_name(list->names[n])) {
+            if (!config_is_table_name(list->names[n])) {
                 err_set(e, ERR_CONFIG, "%s: '%s' is not a table", value->origin, list->names[n]);
                 return err_hint(e, "write KEYSPACE.TABLE or KEYSPACE.*");
             }
@@ -87,7 +86,7 @@ int config_take_tokens(const struct config_field *field, struct config *config,
     for (size_t i = 0; i < values->count; i++) {
         const struct option_value *value = &values->items[i];
         const size_t first = selection->tokens.count;
-        split_list(config_own_text(config, value->text), &selection->tokens);
+        config_split_list(config_own_text(config, value->text), &selection->tokens);
         for (size_t n = first; n < selection->tokens.count; n++) {
             const char *token = selection->tokens.names[n];
             selection->all_tokens = selection->all_tokens || strcmp(token, "all") == 0;

@@ -51,6 +51,8 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_REPLACE] = {.take = config_take_tables, .offset = FIELD(replace)},
     [OPTION_CASSANDRA_VERSION] = {.take = config_take_version, .offset = FIELD(cassandra_version)},
     [OPTION_AFTER] = {.take = config_take_commands, .offset = FIELD(after)},
+    [OPTION_AS] = {.take = config_take_as, .offset = FIELD(as)},
+    [OPTION_TABLE_MAP] = {.take = config_take_table_map, .offset = FIELD(table_map)},
     [OPTION_PLAN] = {.take = config_take_text, .offset = FIELD(plan_in)},
     [OPTION_OUT] = {.take = config_take_out, .offset = FIELD(plan_out)},
     [OPTION_SCHEMA] = {.take = config_take_flag, .offset = FIELD(plan_schema)},

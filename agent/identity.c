@@ -104,6 +104,10 @@ char *identity_of(const struct config *config, const char *source_name)
         put_option(file, OPTION_LAYOUT, "loader");
     }
     put_names(file, OPTION_REPLACE, &config->replace);
+    if (config->as != NULL) {
+        put_option(file, OPTION_AS, config->as);
+    }
+    put_names(file, OPTION_TABLE_MAP, &config->table_map);
     const int failed = fclose(file);
     ASSERT(failed == 0); /* memory only */
     return text;

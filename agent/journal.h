@@ -24,6 +24,9 @@ enum journal_kind {
                       what earlier runs finished of it */
     JOURNAL_FILE,  /* target, key, etag, stored size, plain size, checks, dir index, 1 if staged */
     JOURNAL_CLEARED, /* table folder: --replace has moved away all that it held */
+    JOURNAL_NUMBER,  /* target of an SSTable's first file, its new number, 0: it keeps its own */
+    JOURNAL_ADDING,  /* table folder as planned, and in the target: the numbers before this line
+                        count, and its files are being moved in */
     JOURNAL_FAIL,    /* time, text: how the run ended */
 };
 

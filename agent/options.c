@@ -84,6 +84,10 @@ static const struct option_info options[OPTION_COUNT] = {
                                   "refuse SSTables that this Cassandra, as 4.1, cannot read"},
     [OPTION_AFTER] = {"after", 0, "COMMAND", GROUP_TARGET, RESTORE,
                       "run this program, without a shell, when all is in place; repeatable"},
+    [OPTION_AS] = {"as", 0, "KS.TABLE", GROUP_TARGET, PLAN | RESTORE,
+                   "add the one selected table to this one of the target; KS.TABLE-ID allowed"},
+    [OPTION_TABLE_MAP] = {"table-map", 0, "KS.TABLE=KS2.TABLE2", GROUP_TARGET, PLAN | RESTORE,
+                          "as --as for this table; KS.*=KS2.* allowed; comma list; repeatable"},
     [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
                      "run this saved plan; refused when the source no longer matches it"},
 
@@ -192,7 +196,8 @@ bool options_takes(enum option_id id, enum command command)
 
 bool options_is_planned(enum option_id id)
 {
-    return options_info(id)->group == GROUP_SELECTION || id == OPTION_LAYOUT;
+    return options_info(id)->group == GROUP_SELECTION || id == OPTION_LAYOUT || id == OPTION_AS ||
+           id == OPTION_TABLE_MAP;
 }
 
 enum option_id options_find(const char *name, size_t size)

@@ -38,6 +38,8 @@ enum option_id {
     OPTION_REPLACE,
     OPTION_CASSANDRA_VERSION,
     OPTION_AFTER,
+    OPTION_AS,
+    OPTION_TABLE_MAP,
     OPTION_PLAN,
     OPTION_OUT,
     OPTION_SCHEMA,
@@ -103,7 +105,7 @@ const char *options_group_title(enum option_group group);
 
 bool options_takes(enum option_id id, enum command command);
 
-/* True for what a saved plan pins: the selection and the layout. */
+/* True for what a saved plan pins: the selection, the layout, and the names in the target. */
 bool options_is_planned(enum option_id id);
 
 /* By whole name, without dashes; OPTION_COUNT: none. */

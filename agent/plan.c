@@ -149,6 +149,9 @@ static int plan_node(struct plan_work *work, const struct plan_choice *choice, s
         result = plan_group(work, e);
     }
     if (result == 0) {
+        result = plan_incarnation(work, e);
+    }
+    if (result == 0) {
         result = plan_collide_renumber(work, e);
     }
     if (result == 0) {
@@ -311,7 +314,8 @@ static int build(struct plan_work *work, struct err *e)
     if (result < 0) {
         return -1;
     }
-    if (check_names(work, e) < 0) {
+    if (check_names(work, e) < 0 || plan_incarnation_check(work->plan, work->config, e) < 0 ||
+        plan_map_check(work->plan, work->config, e) < 0) {
         return -1;
     }
     note_stray(work);

@@ -60,8 +60,11 @@ struct plan_table {
     const char *keyspace;
     const char *table;                         /* without id */
     const char *table_dir;                     /* as in the backup */
+    const char *as_keyspace, *as_table;        /* its names in the target */
     const char *target_folder;                 /* of the table itself; index folders lie below it */
     bool replace;                              /* --replace names it */
+    bool mapped;                               /* --as or --table-map names it */
+    bool added;                                /* mapped in data layout, see plan_is_staged */
     uint64_t files, stored_bytes, plain_bytes; /* plain: known sizes, else stored ones */
 };
 
@@ -71,6 +74,17 @@ enum plan_indexes {
     INDEXES_REBUILT,  /* Cassandra builds them at its first start, or where it loads the files */
     INDEXES_REBUILD,  /* nobody does: whether they are whole is not known until rebuild_index */
 };
+
+/*
+ * Files of a table that --replace names, or that is added to one of the target, wait in the target
+ * until all is verified. The target_folder of an added table is its name, with an id only when one
+ * was given: which directory of the target that is, and which numbers its SSTables get there, is
+ * known to the target alone, so that a plan does not hang on it.
+ */
+static inline bool plan_is_staged(const struct plan_table *table)
+{
+    return table->replace || table->added;
+}
 
 /* One node's restore point. */
 struct plan_node {

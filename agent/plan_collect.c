@@ -6,13 +6,21 @@
 #include "agent/manifest_read.h"
 #include "agent/plan_work.h"
 
+/* True when what goes to the table's place is read by a loader or a running Cassandra: SSTables of
+ * the table only, from which it builds indexes itself. */
+static bool is_bare(const struct config *config, const struct candidate_dir *dir)
+{
+    return config->layout == LAYOUT_LOADER ||
+           table_map_find(&config->map, dir->keyspace, dir->table_dir) != NULL;
+}
+
 static const char *why_left_out(const struct config *config, const struct candidate_dir *dir)
 {
     const char *why = NULL;
-    if (!selection_takes_table(&config->selection, dir->keyspace, dir->table, &why)) {
+    if (!selection_takes_table(&config->selection, dir->keyspace, dir->table_dir, &why)) {
         return why;
     }
-    if (config->layout == LAYOUT_DATA) {
+    if (!is_bare(config, dir)) {
         return NULL;
     }
     if (dir->index_dir[0] != '\0') {
@@ -20,7 +28,8 @@ static const char *why_left_out(const struct config *config, const struct candid
     }
     /* Their rows must not be streamed into a live cluster; with an --include list, what is taken
      * was named. */
-    if (selection_is_system(dir->keyspace) && config->selection.include.count == 0) {
+    if (config->layout == LAYOUT_LOADER && selection_is_system(dir->keyspace) &&
+        config->selection.include.count == 0) {
         return "system keyspace: not for a loader unless included by name";
     }
     return NULL;
@@ -29,7 +38,7 @@ static const char *why_left_out(const struct config *config, const struct candid
 static void meet(const struct name_list *list, const struct candidate_dir *dir, bool *met)
 {
     for (size_t i = 0; i < list->count; i++) {
-        met[i] |= selection_entry_matches(list->names[i], dir->keyspace, dir->table);
+        met[i] |= selection_entry_matches(list->names[i], dir->keyspace, dir->table_dir);
     }
 }
 
@@ -60,13 +69,12 @@ static void skip(struct plan_work *work, uint32_t at, uint64_t bytes)
     plan_notes_count(work->plan, dir->note, 1, bytes);
 }
 
-/* Of a table that is taken, files that its layout has no use for: a loader reads SSTables only, and
- * builds indexes itself. Up to Cassandra 2.1 those lie with their table, as "ks-table.index-...".
- */
-static bool is_unwanted(const struct plan_work *work, struct slice file)
+/* Of a table that is taken, files that its place has no use for. Up to Cassandra 2.1 index SSTables
+ * lie with their table, as "ks-table.index-...". */
+static bool is_unwanted(const struct plan_work *work, uint32_t dir, struct slice file)
 {
     struct sstable_name name;
-    return work->config->layout == LAYOUT_LOADER &&
+    return is_bare(work->config, work_dir(work, dir)) &&
            (!sstable_name_parse(file, &name) ||
             memchr(name.prefix.data, '.', name.prefix.size) != NULL);
 }
@@ -111,7 +119,7 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
         return 0;
     }
     /* Old writers could name a file twice, and the two compressions of a file are one file. */
-    if (is_unwanted(work, file->key.file) ||
+    if (is_unwanted(work, dir, file->key.file) ||
         candidates_find(&work->candidates, &file->key) != CANDIDATE_NONE) {
         return 0;
     }
@@ -203,7 +211,7 @@ static int consider_locked(struct plan_work *work, const struct backup_key *key,
     }
     struct sstable_name name;
     /* manifest.json and schema.cql belong to a snapshot (priam spec 11.1.6). */
-    if (!sstable_name_parse(key->file, &name) || is_unwanted(work, key->file)) {
+    if (!sstable_name_parse(key->file, &name) || is_unwanted(work, dir, key->file)) {
         return 0;
     }
     at = candidates_add(&work->candidates, key, entry->key);

@@ -8,6 +8,7 @@
 #include "agent/out_file.h"
 #include "agent/plan_json.h"
 #include "agent/plan_print.h"
+#include "agent/report.h"
 #include "agent/schema.h"
 #include "agent/target.h"
 
@@ -87,6 +88,7 @@ static int try_target(const struct planning *planning, enum target_state state, 
     if (target_check(planning->target, plan, e) != 0) {
         return -1;
     }
+    report_log_added(planning->target, plan);
     struct target_summary before;
     char left[BYTES_TEXT_SIZE];
     target_finished(planning->target, plan, &before);

@@ -42,7 +42,10 @@ void plan_json_tables(struct json *json, const struct plan *plan)
         json_string(json, "keyspace", table->keyspace);
         json_string(json, "table", table->table);
         json_string(json, "folder", table->target_folder);
+        json_string(json, "as_keyspace", table->as_keyspace);
+        json_string(json, "as_table", table->as_table);
         json_bool(json, "replace", table->replace);
+        json_bool(json, "add", table->added);
         json_u64(json, "files", table->files);
         json_u64(json, "stored_bytes", table->stored_bytes);
         json_u64(json, "plain_bytes", table->plain_bytes);
@@ -169,7 +172,7 @@ void plan_json_write(const struct config *config, const char *source_name, const
     json_u64(&json, "version", 1);
     json_string(&json, "id", plan->id);
     json_string(&json, "source", source_name);
-    selection_json(&json, "selection", &pinned, config->layout);
+    selection_json(&json, "selection", &pinned, config);
     plan_json_nodes(&json, plan);
     json_open_object(&json, "totals");
     json_u64(&json, "files", plan->file_count);

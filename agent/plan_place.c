@@ -5,6 +5,8 @@
 #include "agent/base/parse.h"
 #include "agent/plan_work.h"
 
+enum { NAME_SIZE = 1024 }; /* longer than any: the preflight refuses what its file system does */
+
 /* By directory; side files, then SSTables by their new name. */
 static int compare_sets(const void *a, const void *b, void *ctx)
 {
@@ -41,32 +43,18 @@ static uint32_t sort_sets(struct plan_work *work)
     return taken;
 }
 
-/* A table that was dropped and created again has two directories, and a loader's layout one place
- * for both. Which one the name meant at the time is not in the backup's names. */
-static int check_loader(const struct plan_work *work, uint32_t taken, struct err *e)
+static const char *intern(const struct plan_work *work, const char *text)
 {
-    const struct candidate_dir *before = NULL;
-    for (uint32_t i = 0; i < taken; i++) {
-        const struct candidate_dir *dir = work_dir(work, work->sets[i].dir);
-        if (before != NULL && strcmp(before->keyspace, dir->keyspace) == 0 &&
-            strcmp(before->table, dir->table) == 0 && before->table_dir != dir->table_dir) {
-            (void)err_set(e, ERR_REFUSED, "table %s.%s was created twice: '%s' and '%s'",
-                          dir->keyspace, dir->table, before->table_dir, dir->table_dir);
-            return err_hint(e, "leave it out with --exclude %s.%s, or use --layout data",
-                            dir->keyspace, dir->table);
-        }
-        before = dir;
-    }
-    return 0;
+    return arena_intern(work->plan->strings, text, strlen(text));
 }
 
-static const char *table_folder(const struct plan_work *work, const struct candidate_dir *dir)
+/* Below --into. */
+static const char *table_folder(const struct plan_work *work, const char *keyspace,
+                                const char *table_dir)
 {
-    const bool loader = work->config->layout == LAYOUT_LOADER;
-    autofree char *path =
-        xasprintf("%s%s%s/%s", work->by_token ? work->node->token : "", work->by_token ? "/" : "",
-                  dir->keyspace, loader ? dir->table : dir->table_dir);
-    return arena_intern(work->plan->strings, path, strlen(path));
+    autofree char *path = xasprintf("%s%s%s/%s", work->by_token ? work->node->token : "",
+                                    work->by_token ? "/" : "", keyspace, table_dir);
+    return intern(work, path);
 }
 
 static const char *set_folder(const struct plan_work *work, const struct candidate_dir *dir,
@@ -76,7 +64,7 @@ static const char *set_folder(const struct plan_work *work, const struct candida
         return table;
     }
     autofree char *path = xasprintf("%s/%s", table, dir->index_dir);
-    return arena_intern(work->plan->strings, path, strlen(path));
+    return intern(work, path);
 }
 
 static bool is_replaced(const struct plan_work *work, const struct candidate_dir *dir)
@@ -85,7 +73,20 @@ static bool is_replaced(const struct plan_work *work, const struct candidate_dir
     const struct selection replaced = {.include = work->config->replace};
     const char *why;
     return replaced.include.count > 0 &&
-           selection_takes_table(&replaced, dir->keyspace, dir->table, &why);
+           selection_takes_table(&replaced, dir->keyspace, dir->table_dir, &why);
+}
+
+static void map_table(const struct plan_work *work, const struct table_mapping *mapping,
+                      struct plan_table *table)
+{
+    const bool loader = work->config->layout == LAYOUT_LOADER;
+    table->mapped = true;
+    table->added = !loader;
+    table->as_keyspace = intern(work, mapping->keyspace);
+    table->as_table = mapping->table == NULL ? table->table : intern(work, mapping->table);
+    autofree char *name = xasprintf("%s%s%s", table->as_table, mapping->id == NULL ? "" : "-",
+                                    mapping->id == NULL ? "" : mapping->id);
+    table->target_folder = table_folder(work, table->as_keyspace, loader ? table->as_table : name);
 }
 
 static uint32_t place_table(struct plan_work *work, const struct candidate_dir *dir)
@@ -99,15 +100,36 @@ static uint32_t place_table(struct plan_work *work, const struct candidate_dir *
     }
     plan->tables =
         (struct plan_table *)xrealloc(plan->tables, plan->table_count + 1, sizeof(*plan->tables));
+    const bool loader = work->config->layout == LAYOUT_LOADER;
     plan->tables[plan->table_count] = (struct plan_table){
         .node = node,
         .keyspace = dir->keyspace,
         .table = dir->table,
         .table_dir = dir->table_dir,
-        .target_folder = table_folder(work, dir),
+        .as_keyspace = dir->keyspace,
+        .as_table = dir->table,
+        .target_folder = table_folder(work, dir->keyspace, loader ? dir->table : dir->table_dir),
         .replace = is_replaced(work, dir),
     };
+    const struct table_mapping *mapping =
+        table_map_find(&work->config->map, dir->keyspace, dir->table_dir);
+    if (mapping != NULL) {
+        map_table(work, mapping, &plan->tables[plan->table_count]);
+    }
     return plan->table_count++;
+}
+
+/* Up to Cassandra 2.1 the names of SSTables say whose they are. */
+static const char *target_name(const struct plan_work *work, const struct plan_table *table,
+                               const char *name)
+{
+    char text[NAME_SIZE];
+    struct sstable_name parsed;
+    if (!table->mapped || !sstable_name_parse(slice_of(name, strlen(name)), &parsed) ||
+        !sstable_name_reown(&parsed, table->as_keyspace, table->as_table, text, sizeof(text))) {
+        return name;
+    }
+    return intern(work, text);
 }
 
 static void place_file(struct plan_work *work, const struct candidate *c, uint32_t table,
@@ -118,7 +140,7 @@ static void place_file(struct plan_work *work, const struct candidate *c, uint32
         .key_folder = c->key_folder,
         .key_name = c->key_name,
         .target_folder = folder,
-        .target_name = c->name,
+        .target_name = target_name(work, &plan->tables[table], c->name),
         .etag = c->etag,
         .size = c->size,
         .plain_size = c->plain_size,
@@ -197,9 +219,6 @@ int plan_place(struct plan_work *work, struct err *e)
     struct plan *plan = work->plan;
     ASSERT(plan->node_count > 0);
     const uint32_t taken = sort_sets(work);
-    if (work->config->layout == LAYOUT_LOADER && check_loader(work, taken, e) < 0) {
-        return -1;
-    }
     uint32_t files = plan->file_count;
     uint32_t sstables = plan->sstable_count;
     for (uint32_t i = 0; i < taken; i++) {

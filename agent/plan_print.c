@@ -99,8 +99,10 @@ static void print_tables(const struct plan *plan, FILE *file)
     for (uint32_t i = 0; i < plan->table_count; i++) {
         const struct plan_table *row = &plan->tables[i];
         autofree char *name = xasprintf("%s.%s", row->keyspace, row->table);
-        autofree char *place =
-            xasprintf("%s%s", row->target_folder, row->replace ? " (replaced)" : "");
+        autofree char *place = xasprintf("%s%s", row->target_folder,
+                                         row->replace ? " (replaced)"
+                                         : row->added ? " (added to what is there)"
+                                                      : "");
         text_table_add(table, name);
         text_table_add_u64(table, row->files);
         text_table_add_bytes(table, row->stored_bytes);

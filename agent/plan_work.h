@@ -1,12 +1,13 @@
 /*
  * plan_work: what the steps of plan_build hand on to each other. Each step is a file:
  *
- *     plan_select   the nodes, and the restore point of each
- *     plan_collect  manifest and listings ─▶ candidates
- *     plan_group    candidates ─▶ sets: one SSTable of one incarnation, or a table's side files
- *     plan_collide  sets of one name: the same SSTable, or another one that needs another number
- *     plan_index    whether system."IndexInfo" may be believed
- *     plan_place    sets ─▶ tables, files and their targets
+ *     plan_select       the nodes, and the restore point of each
+ *     plan_collect      manifest and listings ─▶ candidates
+ *     plan_group        candidates ─▶ sets: one SSTable of one incarnation, or a table's side files
+ *     plan_collide      sets of one name: the same SSTable, or another one that needs another
+ * number plan_incarnation  of a table that was created twice: which is meant plan_index whether
+ * system."IndexInfo" may be believed plan_place        sets ─▶ tables, files and their targets
+ *     plan_map          whether --as and --table-map fit what was selected
  *
  * One thread, but for the listing of v1 minutes; gone when the plan is built.
  */
@@ -138,6 +139,16 @@ int plan_collide_judge(struct plan_work *work, uint32_t first, uint32_t at,
                        struct err *e) MUST_CHECK;
 /* Gives the marked ones numbers of their own. */
 int plan_collide_renumber(struct plan_work *work, struct err *e) MUST_CHECK;
+
+/* plan_incarnation.c: where two incarnations of a table would come to one place, drops all but the
+ * newest. ERR_REFUSED: which that is cannot be told. */
+int plan_incarnation(struct plan_work *work, struct err *e) MUST_CHECK;
+/* ERR_REFUSED when the nodes of a finished plan do not agree on it. */
+int plan_incarnation_check(const struct plan *plan, const struct config *config,
+                           struct err *e) MUST_CHECK;
+
+/* plan_map.c: ERR_CONFIG when --as or --table-map means none, or too many, of the tables. */
+int plan_map_check(const struct plan *plan, const struct config *config, struct err *e) MUST_CHECK;
 
 /* plan_index.c: drops system."IndexInfo" unless all index SSTables are provably there. */
 void plan_index(struct plan_work *work);

@@ -116,6 +116,34 @@ static void match_cleared(const struct preflight *pre, const struct journal_line
     }
 }
 
+static void match_number(const struct preflight *pre, const struct journal_line *line)
+{
+    const uint32_t index = find_file(pre, line->fields[0]);
+    if (index != PLAN_NONE && pre->plan->files[index].sstable != PLAN_NONE) {
+        pre->target->numbers[pre->plan->files[index].sstable] = (uint32_t)line->numbers[1];
+    }
+}
+
+static void match_adding(const struct preflight *pre, const struct journal_line *line)
+{
+    for (uint32_t i = 0; i < pre->plan->table_count; i++) {
+        struct target_table *const table = &pre->target->tables[i];
+        if (pre->plan->tables[i].added && table->folder == NULL &&
+            strcmp(pre->plan->tables[i].target_folder, line->fields[0]) == 0) {
+            table->folder = xstrdup(line->fields[1]);
+            table->sealed = true;
+        }
+    }
+}
+
+static void count_renumbered(const struct preflight *pre)
+{
+    for (uint32_t i = 0; i < pre->plan->sstable_count; i++) {
+        const uint32_t table = pre->plan->files[pre->plan->sstables[i].first].table;
+        pre->target->tables[table].renumbered += pre->target->numbers[i] != 0 ? 1 : 0;
+    }
+}
+
 static int match_line(void *ctx, const struct journal_line *line, struct err *e)
 {
     const struct preflight *const pre = ctx;
@@ -124,6 +152,10 @@ static int match_line(void *ctx, const struct journal_line *line, struct err *e)
     }
     if (line->kind == JOURNAL_CLEARED) {
         match_cleared(pre, line);
+    } else if (line->kind == JOURNAL_NUMBER) {
+        match_number(pre, line);
+    } else if (line->kind == JOURNAL_ADDING) {
+        match_adding(pre, line);
     }
     return 0;
 }
@@ -135,6 +167,22 @@ static bool is_there(int root, const char *folder, const char *name, uint64_t si
     autofd int fd = safe_path_open(root, folder, O_PATH | O_DIRECTORY);
     return fd >= 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
            (uint64_t)st.st_size == size;
+}
+
+/* The swap of its table, or the adding to it, may have moved a staged file in already. */
+static bool was_moved_in(const struct target *target, const struct plan *plan, uint32_t index)
+{
+    const struct target_file *const file = &target->files[index];
+    const struct plan_file *const planned = &plan->files[index];
+    const struct target_table *const table = &target->tables[planned->table];
+    const int root = target->dirs[file->dir].root;
+    if (table->sealed) {
+        char name[ADDING_NAME_SIZE];
+        adding_name(target, plan, index, name);
+        return is_there(root, table->folder, name, file->plain_size);
+    }
+    return table->cleared &&
+           is_there(root, planned->target_folder, planned->target_name, file->plain_size);
 }
 
 /* The journal's word is checked against the directory: somebody may have tidied up. */
@@ -149,14 +197,9 @@ static void confirm_done(const struct preflight *pre)
         const struct plan_file *const planned = &pre->plan->files[i];
         const int root = pre->target->dirs[file->dir].root;
         target_commit_folder(pre->plan, i, &folder);
-        /* The swap of its table may have moved a staged file in already. */
-        const bool moved = pre->target->tables[planned->table].cleared;
-        const bool there =
-            root >= 0 &&
-            (is_there(root, buf_str(&folder), planned->target_name, file->plain_size) ||
-             (moved &&
-              is_there(root, planned->target_folder, planned->target_name, file->plain_size)));
-        if (!there) {
+        if (root < 0 ||
+            (!is_there(root, buf_str(&folder), planned->target_name, file->plain_size) &&
+             !was_moved_in(pre->target, pre->plan, i))) {
             file->state = FILE_TO_COME;
         }
     }
@@ -173,6 +216,7 @@ static int match_journal(struct preflight *pre, struct err *e)
     if (journal_read(fd, match_line, pre, &size, e) < 0) {
         return -1;
     }
+    count_renumbered(pre);
     confirm_done(pre);
     return 0;
 }
@@ -227,12 +271,12 @@ static int sort_out_entry(void *ctx, const struct safe_entry *entry, struct err 
     return 0;
 }
 
-/* --replace: only the plan's own tables matter, and of those the named ones may be in the way. */
+/* With staged tables only the plan's others matter: nothing may be in their way. */
 static int sort_out_tables(struct preflight *pre, struct err *e)
 {
     for (uint32_t i = 0; i < pre->plan->table_count; i++) {
         const struct plan_table *const table = &pre->plan->tables[i];
-        if (table->replace) {
+        if (plan_is_staged(table)) {
             continue;
         }
         pre->table_folder = table->target_folder;
@@ -251,19 +295,19 @@ static int sort_out_tables(struct preflight *pre, struct err *e)
 static int sort_out(struct preflight *pre, struct err *e)
 {
     struct target *const target = pre->target;
-    const bool replacing = target->config->replace.count > 0;
+    const bool staging = target_may_stage(target->config);
     for (unsigned i = 0; i < target->dir_count; i++) {
         pre->dir = &target->dirs[i];
         pre->dir_index = i;
         if (pre->dir->root < 0) {
             continue;
         }
-        if (replacing ? sort_out_tables(pre, e) < 0
-                      : safe_path_scan(pre->dir->root, "", sort_out_entry, pre, e) < 0) {
+        if (staging ? sort_out_tables(pre, e) < 0
+                    : safe_path_scan(pre->dir->root, "", sort_out_entry, pre, e) < 0) {
             return -1;
         }
     }
-    for (uint32_t i = 0; replacing && i < pre->plan->table_count; i++) {
+    for (uint32_t i = 0; staging && i < pre->plan->table_count; i++) {
         if (pre->plan->tables[i].replace && replace_survey(target, pre->plan, i, e) < 0) {
             return -1;
         }
@@ -271,12 +315,12 @@ static int sort_out(struct preflight *pre, struct err *e)
     return 0;
 }
 
-static int check_name(const struct target_dir *dir, const struct plan_file *file, long name_max,
-                      struct err *e)
+static int check_name(const struct target_dir *dir, const char *target_folder,
+                      const char *target_name, long name_max, struct err *e)
 {
-    const size_t folder = strlen(file->target_folder), name = strlen(file->target_name);
+    const size_t folder = strlen(target_folder), name = strlen(target_name);
     bool fits = name <= (size_t)name_max;
-    for (const char *part = file->target_folder; *part != '\0' && fits; part += strspn(part, "/")) {
+    for (const char *part = target_folder; *part != '\0' && fits; part += strspn(part, "/")) {
         const size_t size = strcspn(part, "/");
         fits = size <= (size_t)name_max;
         part += size;
@@ -286,7 +330,7 @@ static int check_name(const struct target_dir *dir, const struct plan_file *file
         return 0;
     }
     return err_set(e, ERR_REFUSED, "target '%s': name too long for its file system: '%s/%s'",
-                   dir->path, file->target_folder, file->target_name);
+                   dir->path, target_folder, target_name);
 }
 
 /* Directories that exist already must be directories all the way, and writable. */
@@ -320,11 +364,14 @@ static int check_names(const struct target *target, const struct plan *plan, str
         const char *last = NULL;
         for (uint32_t k = 0; k < plan->file_count; k++) {
             const struct plan_file *const file = &plan->files[k];
-            if (check_name(dir, file, name_max, e) < 0) {
+            const char *const folder = plan->tables[file->table].added
+                                           ? adding_folder(target, plan, file->table)
+                                           : file->target_folder;
+            if (check_name(dir, folder, file->target_name, name_max, e) < 0) {
                 return -1;
             }
-            if (last == NULL || strcmp(last, file->target_folder) != 0) {
-                last = file->target_folder;
+            if (last == NULL || strcmp(last, folder) != 0) {
+                last = folder;
                 if (check_folder(dir, last, e) < 0) {
                     return -1;
                 }
@@ -364,7 +411,8 @@ static int check_replace(const struct config *config, const struct plan *plan, s
         const char *const entry = config->replace.names[i];
         bool found = false;
         for (uint32_t k = 0; k < plan->table_count && !found; k++) {
-            found = selection_entry_matches(entry, plan->tables[k].keyspace, plan->tables[k].table);
+            found =
+                selection_entry_matches(entry, plan->tables[k].keyspace, plan->tables[k].table_dir);
         }
         if (!found) {
             (void)err_set(e, ERR_CONFIG, "--replace %s: no table of this restore has that name",
@@ -375,23 +423,44 @@ static int check_replace(const struct config *config, const struct plan *plan, s
     return 0;
 }
 
+/* What was let pass when the plan was not known: a finished restore, and Cassandra at work. */
+static int check_staged(struct target *target, const struct plan *plan, struct err *e)
+{
+    bool staged = true;
+    target->only_adds = plan->table_count > 0;
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        staged = staged && plan_is_staged(&plan->tables[i]);
+        target->only_adds = target->only_adds && plan->tables[i].added;
+    }
+    if (target->earlier_stamp != NULL && !staged) {
+        *e = target->earlier_err;
+        return -1;
+    }
+    if (target->running && !target->only_adds) {
+        *e = target->running_err;
+        return -1;
+    }
+    return 0;
+}
+
 int target_check(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->state != TARGET_DONE && target->journal == NULL);
-    free(target->files);
-    free(target->tables);
+    target_forget_plan(target);
+    target->numbers = xcalloc((size_t)plan->sstable_count + 1, sizeof *target->numbers);
     target->files = xcalloc((size_t)plan->file_count + 1, sizeof *target->files);
     target->tables = xcalloc((size_t)plan->table_count + 1, sizeof *target->tables);
     target->file_count = plan->file_count;
     target->table_count = plan->table_count;
-    if (check_replace(target->config, plan, e) < 0 || check_rights(target, e) < 0 ||
-        check_names(target, plan, e) < 0) {
+    if (check_replace(target->config, plan, e) < 0 || check_staged(target, plan, e) < 0 ||
+        check_rights(target, e) < 0) {
         return -1;
     }
     struct preflight pre = {.target = target, .plan = plan};
     index_plan(&pre);
     const bool failed = (target->state == TARGET_INTERRUPTED && match_journal(&pre, e) < 0) ||
-                        sort_out(&pre, e) < 0;
+                        adding_resolve(target, plan, e) < 0 || check_names(target, plan, e) < 0 ||
+                        sort_out(&pre, e) < 0 || adding_preview(target, plan, e) < 0;
     free(pre.by_place);
     return failed ? -1 : placement_choose(target, plan, e);
 }

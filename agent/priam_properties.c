@@ -102,6 +102,25 @@ static int take_prefix(struct option_bag *bag, const char *path, const char *pre
     return 0;
 }
 
+/* Priam cuts ids off the entries of its lists (priam spec 4.8); ours mean one table by them. */
+static void offer_tables(struct option_bag *bag, const char *path, enum option_id id,
+                         enum priam_property property, const char *value)
+{
+    autofree char *text = value == NULL ? NULL : xstrdup(value);
+    char *out = text;
+    bool in_id = false;
+    for (const char *in = value; in != NULL && *in != '\0'; in++) {
+        in_id = *in != ',' && (in_id || *in == '-');
+        if (!in_id) {
+            *out++ = *in;
+        }
+    }
+    if (out != NULL) {
+        *out = '\0';
+    }
+    offer(bag, path, id, property, text);
+}
+
 static int take_values(struct option_bag *bag, const char *path, const struct priam *priam,
                        struct err *e)
 {
@@ -119,8 +138,8 @@ static int take_values(struct option_bag *bag, const char *path, const struct pr
         offer(bag, path, OPTION_CLUSTER, PRIAM_CLUSTER, values[PRIAM_CLUSTER]);
     }
     offer(bag, path, OPTION_RANGE, PRIAM_SNAPSHOT, values[PRIAM_SNAPSHOT]);
-    offer(bag, path, OPTION_INCLUDE, PRIAM_INCLUDE, values[PRIAM_INCLUDE]);
-    offer(bag, path, OPTION_EXCLUDE, PRIAM_EXCLUDE, values[PRIAM_EXCLUDE]);
+    offer_tables(bag, path, OPTION_INCLUDE, PRIAM_INCLUDE, values[PRIAM_INCLUDE]);
+    offer_tables(bag, path, OPTION_EXCLUDE, PRIAM_EXCLUDE, values[PRIAM_EXCLUDE]);
     offer(bag, path, OPTION_INTO, PRIAM_DATA_LOCATION, values[PRIAM_DATA_LOCATION]);
     return 0;
 }

@@ -171,7 +171,8 @@ static int move_in_all(const struct target *target, const struct plan *plan, str
         while (end < plan->file_count && same_row(target, plan, first, end)) {
             end++;
         }
-        if (target_is_staged(plan, first) && move_in_row(target, plan, first, end, e) < 0) {
+        if (plan->tables[plan->files[first].table].replace &&
+            move_in_row(target, plan, first, end, e) < 0) {
             return -1;
         }
     }

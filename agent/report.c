@@ -79,6 +79,12 @@ void report_set_plan(struct report *report, const struct plan *plan, const uint8
     report->plain = (uint64_t *)xcalloc(plan->file_count, sizeof(uint64_t));
 }
 
+void report_set_target(struct report *report, const struct target *target)
+{
+    ASSERT(report->plan != NULL && target != NULL);
+    report->target = target;
+}
+
 void report_set_earlier(struct report *report, const struct target_summary *summary)
 {
     ASSERT(report->plan == NULL);

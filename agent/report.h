@@ -45,6 +45,9 @@ void report_free(struct report *report); /* NULL is fine */
 /* Borrows both. `take` as in transfer_options. */
 void report_set_plan(struct report *report, const struct plan *plan, const uint8_t *take);
 
+/* Borrowed; after target_put_in_place. */
+void report_set_target(struct report *report, const struct target *target);
+
 /* In place of a plan: what an earlier run has finished, and this one found. */
 void report_set_earlier(struct report *report, const struct target_summary *summary);
 
@@ -65,6 +68,11 @@ const char *report_outcome_name(enum report_outcome outcome);
 
 /* report_text.c: to the log, at info. */
 void report_log(const struct report *report);
+
+/* report_added.c: what target_check or target_put_in_place has found out about added tables, to the
+ * log; and what the operator has to do next. */
+void report_log_added(const struct target *target, const struct plan *plan);
+void report_log_added_next(const struct target *target, const struct plan *plan);
 
 /* report_json.c: the full report (deploy/schema/report.schema.json); caller frees. */
 char *report_json(const struct report *report);

@@ -2,6 +2,7 @@
 #ifndef PENATES_REPORT_INTERNAL_H
 #define PENATES_REPORT_INTERNAL_H
 
+#include "agent/json_write.h"
 #include "agent/report.h"
 
 /* How far a file got. */
@@ -24,6 +25,9 @@ struct report {
     uint8_t *states, *checks;
     uint64_t *plain;
 
+    /* set once all files are in place or staged; NULL: not that far */
+    const struct target *target;
+
     /* set once, in place of a plan */
     struct target_summary earlier;
 
@@ -35,6 +39,9 @@ struct report {
     struct s3_stats stats;
     struct err failure;
 };
+
+/* report_added.c: the member "added". */
+void report_put_added(struct json *json, const struct target *target, const struct plan *plan);
 
 /* "s3-checksum", ... of bit 1 << index. */
 const char *report_check_name(unsigned index);

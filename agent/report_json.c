@@ -88,7 +88,11 @@ static void put_file(struct json *json, const struct report *report, uint32_t in
                                          [REPORT_FILE_EARLIER] = "earlier"};
     const struct plan_file *file = &report->plan->files[index];
     json_open_object(json, NULL);
-    plan_file_target(file, text);
+    if (report->target == NULL) {
+        plan_file_target(file, text);
+    } else {
+        target_place(report->target, report->plan, index, text);
+    }
     json_string(json, "path", buf_str(text));
     plan_file_key(file, text);
     json_string(json, "key", buf_str(text));
@@ -111,7 +115,8 @@ static void put_file(struct json *json, const struct report *report, uint32_t in
 
 static void put_files(struct json *json, const struct report *report)
 {
-    autobuf struct buf text = BUF_INIT(PLAN_PATH_SIZE_MAX);
+    /* A looked-up folder makes a path longer by an id. */
+    autobuf struct buf text = BUF_INIT(2 * PLAN_PATH_SIZE_MAX);
     json_open_array(json, "files");
     for (uint32_t i = 0; i < report->plan->file_count; i++) {
         if (report->take == NULL || report->take[i] != 0) {
@@ -135,6 +140,9 @@ static void put_plan(struct json *json, const struct report *report)
     json_string(json, "plan", report->plan->id);
     plan_json_nodes(json, report->plan);
     plan_json_tables(json, report->plan);
+    if (report->target != NULL) {
+        report_put_added(json, report->target, report->plan);
+    }
     plan_json_notes(json, report->plan);
     put_files(json, report);
 }
@@ -159,7 +167,7 @@ char *report_json(const struct report *report)
         json_string(&json, NULL, config->targets[i]);
     }
     json_close(&json);
-    selection_json(&json, "selection", &config->selection, config->layout);
+    selection_json(&json, "selection", &config->selection, config);
     if (config->command == COMMAND_VERIFY) {
         json_u64(&json, "seed", config->seed);
     }

@@ -83,14 +83,32 @@ static void log_earlier(const struct report *report)
     log_info("another state of this backup needs another directory");
 }
 
+static bool only_adds(const struct plan *plan)
+{
+    bool only = true;
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        only = only && plan->tables[i].added;
+    }
+    return only;
+}
+
 static void log_next(const struct report *report)
 {
     const struct config *config = report->config;
     if (report->outcome != REPORT_RESTORED && report->outcome != REPORT_ALREADY_RESTORED) {
         return;
     }
+    if (report->target != NULL) {
+        report_log_added_next(report->target, report->plan);
+    }
+    if (report->target != NULL && only_adds(report->plan)) {
+        return;
+    }
     if (config->layout == LAYOUT_LOADER) {
         log_info("next: load %s with sstableloader or nodetool import", config->targets[0]);
+    } else if (config->map.count > 0) {
+        log_info("next: a running Cassandra loads added tables with 'nodetool refresh KS TABLE', a "
+                 "stopped one when it starts");
     } else if (config->selection.include.count > 0) {
         log_info("next: the tables asked for are in %s; a stopped node that has their schema may "
                  "start on it",
@@ -111,6 +129,9 @@ void report_log(const struct report *report)
         log_notes(report->plan);
         if (report->failure.kind == ERR_NONE) {
             log_nodes(report->plan);
+        }
+        if (report->target != NULL) {
+            report_log_added(report->target, report->plan);
         }
         log_amount(report, &counts);
         log_checks(&counts);

@@ -150,6 +150,7 @@ static int finish(struct restore *restore, struct err *e)
     if (target_put_in_place(restore->target, restore->plan, e) != 0) {
         return -1;
     }
+    report_set_target(restore->report, restore->target);
     const struct s3_stats stats = source_stats(restore->source);
     report_end(restore->report, REPORT_RESTORED, &stats, NULL);
     autofree char *text = report_json(restore->report);

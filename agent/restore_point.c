@@ -150,11 +150,11 @@ struct naming {
 
 static bool is_selected(const struct selection *selection, const struct backup_key *key)
 {
-    const struct slice name = backup_key_table_name(key->table_dir);
+    const struct slice dir = key->table_dir;
     autofree char *keyspace = xstrndup((const char *)key->keyspace.data, key->keyspace.size);
-    autofree char *table = xstrndup((const char *)name.data, name.size);
+    autofree char *table_dir = xstrndup((const char *)dir.data, dir.size);
     const char *why;
-    return selection_takes_table(selection, keyspace, table, &why);
+    return selection_takes_table(selection, keyspace, table_dir, &why);
 }
 
 static int on_named(void *ctx, const struct manifest_file *file, struct err *e)

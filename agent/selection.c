@@ -7,7 +7,7 @@
 
 /* What a node knows about itself and its peers, useless or harmful to another one: Priam's own list
  * over all its releases, each name once (priam spec 1.6). */
-static bool is_node_local(const char *keyspace, const char *table)
+static bool is_node_local(const char *keyspace, struct slice table)
 {
     static const char *const TABLES[] = {"local",        "peers", "peers_v2",
                                          "LocationInfo", "hints", "compactions_in_progress"};
@@ -15,14 +15,14 @@ static bool is_node_local(const char *keyspace, const char *table)
         return false;
     }
     for (size_t i = 0; i < ARRAY_SIZE(TABLES); i++) {
-        if (strcmp(table, TABLES[i]) == 0) {
+        if (slice_is(table, TABLES[i])) {
             return true;
         }
     }
     return false;
 }
 
-bool selection_entry_matches(const char *entry, const char *keyspace, const char *table)
+bool selection_entry_matches(const char *entry, const char *keyspace, const char *table_dir)
 {
     const size_t keyspace_size = strlen(keyspace);
     if (strncmp(entry, keyspace, keyspace_size) != 0 || entry[keyspace_size] != '.') {
@@ -32,14 +32,16 @@ bool selection_entry_matches(const char *entry, const char *keyspace, const char
     if (strcmp(wanted, "*") == 0) {
         return true;
     }
-    const struct slice name = backup_key_table_name(slice_of(wanted, strlen(wanted)));
-    return name.size == strlen(table) && memcmp(name.data, table, name.size) == 0;
+    if (strchr(wanted, '-') != NULL) {
+        return strcmp(wanted, table_dir) == 0;
+    }
+    return slice_is(backup_key_table_name(slice_of(table_dir, strlen(table_dir))), wanted);
 }
 
-static bool list_matches(const struct name_list *list, const char *keyspace, const char *table)
+static bool list_matches(const struct name_list *list, const char *keyspace, const char *table_dir)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (selection_entry_matches(list->names[i], keyspace, table)) {
+        if (selection_entry_matches(list->names[i], keyspace, table_dir)) {
             return true;
         }
     }
@@ -47,18 +49,18 @@ static bool list_matches(const struct name_list *list, const char *keyspace, con
 }
 
 bool selection_takes_table(const struct selection *selection, const char *keyspace,
-                           const char *table, const char **ret_why)
+                           const char *table_dir, const char **ret_why)
 {
-    ASSERT(selection != NULL && keyspace != NULL && table != NULL);
+    ASSERT(selection != NULL && keyspace != NULL && table_dir != NULL);
     const char *why = NULL;
-    if (is_node_local(keyspace, table)) {
+    if (is_node_local(keyspace, backup_key_table_name(slice_of(table_dir, strlen(table_dir))))) {
         why = "node-local";
     } else if (selection->skip_system_auth && strcmp(keyspace, "system_auth") == 0) {
         why = "system_auth is kept";
-    } else if (list_matches(&selection->exclude, keyspace, table)) {
+    } else if (list_matches(&selection->exclude, keyspace, table_dir)) {
         why = SELECTION_EXCLUDED;
     } else if (selection->include.count > 0 &&
-               !list_matches(&selection->include, keyspace, table)) {
+               !list_matches(&selection->include, keyspace, table_dir)) {
         why = SELECTION_NOT_INCLUDED;
     }
     if (why != NULL) {

@@ -6,7 +6,7 @@
 
 #include "agent/base/cleanup.h"
 
-/* Borrowed strings; "KS.TABLE" or "KS.*" where tables are meant. */
+/* Borrowed strings; "KS.TABLE", "KS.TABLE-ID" or "KS.*" where tables are meant. */
 struct name_list {
     const char **names;
     size_t count;
@@ -49,9 +49,10 @@ struct selection {
 #define SELECTION_EXCLUDED "excluded"
 #define SELECTION_NOT_INCLUDED "not included"
 
-/* False: the table is left out; *ret_why says why, a literal. `table` is without its id. */
+/* False: the table is left out; *ret_why says why, a literal. `table_dir` is the table's name, with
+ * its id if it has one. */
 bool selection_takes_table(const struct selection *selection, const char *keyspace,
-                           const char *table, const char **ret_why);
+                           const char *table_dir, const char **ret_why);
 
 /* True for the keyspaces that every Cassandra makes itself. */
 bool selection_is_system(const char *keyspace);
@@ -59,8 +60,8 @@ bool selection_is_system(const char *keyspace);
 /* True for a node that --token names; for any when it names none. */
 bool selection_takes_token(const struct selection *selection, const char *token);
 
-/* True when an entry of --include or --exclude ("KS.TABLE", "KS.TABLE-ID", "KS.*") means the table,
- * which is without its id (priam spec 4.8). */
-bool selection_entry_matches(const char *entry, const char *keyspace, const char *table);
+/* True when an entry of --include or --exclude means the table: "KS.TABLE" means all that ever had
+ * the name, "KS.TABLE-ID" the one of that id. (Priam cuts ids off its filters: spec 4.8.) */
+bool selection_entry_matches(const char *entry, const char *keyspace, const char *table_dir);
 
 #endif

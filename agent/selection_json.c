@@ -63,7 +63,7 @@ static void put_offset(struct json *json, int64_t offset_ms)
 }
 
 void selection_json(struct json *json, const char *name, const struct selection *selection,
-                    enum layout layout)
+                    const struct config *config)
 {
     static const char *const DIALECTS[] = {
         [DIALECT_AUTO] = "auto", [DIALECT_V1] = "v1", [DIALECT_V2] = "v2"};
@@ -89,6 +89,11 @@ void selection_json(struct json *json, const char *name, const struct selection 
                 selection->skip_system_auth ? "keep" : "restore");
     json_bool(json, option_name(OPTION_ALLOW_INCOMPLETE), selection->allow_incomplete);
     put_offset(json, selection->v1_offset_ms);
-    json_string(json, option_name(OPTION_LAYOUT), layout == LAYOUT_DATA ? "data" : "loader");
+    json_string(json, option_name(OPTION_LAYOUT),
+                config->layout == LAYOUT_DATA ? "data" : "loader");
+    if (config->as != NULL) {
+        json_string(json, option_name(OPTION_AS), config->as);
+    }
+    put_names(json, OPTION_TABLE_MAP, &config->table_map);
     json_close(json);
 }

@@ -9,8 +9,9 @@
 #include "agent/config.h"
 #include "agent/json_write.h"
 
-/* Members that were not chosen are left out. */
+/* Members that were not chosen are left out. The layout and the names in the target are those of
+ * `config`. */
 void selection_json(struct json *json, const char *name, const struct selection *selection,
-                    enum layout layout);
+                    const struct config *config);
 
 #endif

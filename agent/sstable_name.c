@@ -123,3 +123,20 @@ bool sstable_name_renumber(const struct sstable_name *name, uint64_t generation,
     ret[head_size + number_size + tail_size] = '\0';
     return true;
 }
+
+bool sstable_name_reown(const struct sstable_name *name, const char *keyspace, const char *table,
+                        char *ret, size_t ret_size)
+{
+    const uint8_t *file = name->prefix.data;
+    const uint8_t *end = name->component.data + name->component.size;
+    ASSERT(file <= name->version.data && name->version.data < end);
+    if (name->version.data == file) {
+        return false;
+    }
+    const size_t owner_size = (size_t)(name->version.data - file) - 1;
+    const bool has_keyspace = memchr(file, '-', owner_size) != NULL;
+    const int size = snprintf(ret, ret_size, "%s%s%s-%.*s", has_keyspace ? keyspace : "",
+                              has_keyspace ? "-" : "", table, (int)(end - name->version.data),
+                              (const char *)name->version.data);
+    return size > 0 && (size_t)size < ret_size;
+}

@@ -31,4 +31,9 @@ bool sstable_name_parse(struct slice file, struct sstable_name *ret);
 bool sstable_name_renumber(const struct sstable_name *name, uint64_t generation, char *ret,
                            size_t ret_size);
 
+/* Up to Cassandra 2.1 a name starts with its table ("TABLE-" up to 1.0, then "KS-TABLE-"): writes
+ * it for another table. False: it does not, or the new one does not fit. */
+bool sstable_name_reown(const struct sstable_name *name, const char *keyspace, const char *table,
+                        char *ret, size_t ret_size);
+
 #endif

@@ -63,10 +63,11 @@ static char *compose(const struct target *target, const struct plan *plan)
     return text;
 }
 
-int stamp_look(const struct target *target, struct err *e)
+int stamp_look(const struct target *target, char **ret_other, struct err *e)
 {
     const struct target_dir *const dir = &target->dirs[0];
     autobuf struct buf stamp = BUF_INIT(TARGET_STAMP_MAX);
+    *ret_other = NULL;
     const int there = target_dir_read(dir, "restored", &stamp, e);
     if (there <= 0) {
         return there;
@@ -80,6 +81,7 @@ int stamp_look(const struct target *target, struct err *e)
     const char *const words = name == NULL ? "" : name + strlen("\"restore\":\"");
     (void)err_set(e, ERR_REFUSED, "target '%s': holds another restore, finished: %.*s", dir->path,
                   (int)strcspn(words, "\""), words);
+    *ret_other = xstrdup(buf_str(&stamp));
     return err_hint(e, "choose another directory, or, to add to this one, move its .penates away");
 }
 

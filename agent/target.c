@@ -162,6 +162,8 @@ static int load_line(void *ctx, const struct journal_line *line, struct err *e)
     case JOURNAL_RUN:
     case JOURNAL_FILE: /* target_check reads these, when the plan is known */
     case JOURNAL_CLEARED:
+    case JOURNAL_NUMBER:
+    case JOURNAL_ADDING:
     case JOURNAL_FAIL:
         return 0;
     }
@@ -180,28 +182,58 @@ static int load_journal(struct target *target, struct err *e)
     return journal_read(fd, load_line, target, &target->journal_size, e);
 }
 
+int target_check_running(struct target *target, bool allowed, struct err *e)
+{
+    target->running = false;
+    for (unsigned i = 0; i < target->dir_count; i++) {
+        struct err found = ERR_INIT;
+        if (running_check("/proc", target->dirs[i].path, &found) < 0) {
+            target->running = true;
+            target->running_err = found;
+        }
+    }
+    if (target->running && !allowed) {
+        *e = target->running_err;
+        return -1;
+    }
+    return 0;
+}
+
+/* 1: this restore is finished. Another one that is finished may be in the way, or not. */
+static int look_at_stamp(struct target *target, struct err *e)
+{
+    struct err found = ERR_INIT;
+    const int stamped = stamp_look(target, &target->earlier_stamp, &found);
+    if (stamped < 0 && target->earlier_stamp != NULL && target_may_stage(target->config)) {
+        target->earlier_err = found;
+        return 0;
+    }
+    if (stamped < 0) {
+        *e = found;
+    }
+    return stamped;
+}
+
 static int open_all(struct target *target, struct err *e)
 {
     const struct config *const config = target->config;
     if (open_dirs(target, config, e) < 0) {
         return -1;
     }
-    const int stamped = stamp_look(target, e);
+    const int stamped = look_at_stamp(target, e);
     if (stamped != 0) {
         target->state = TARGET_DONE;
         return stamped < 0 ? -1 : 0;
     }
-    for (unsigned i = 0; i < target->dir_count; i++) {
-        if (running_check("/proc", target->dirs[i].path, e) < 0) {
-            return -1;
-        }
-    }
-    if (check_first(target, e) < 0 || load_journal(target, e) < 0) {
+    if (target_check_running(target, target_may_add(config), e) < 0 || check_first(target, e) < 0) {
         return -1;
     }
-    /* With --replace, and when a run was interrupted, only the plan can tell what is foreign. */
+    /* The journal of an earlier restore has no say in this one. */
+    if (target->earlier_stamp == NULL && load_journal(target, e) < 0) {
+        return -1;
+    }
     for (unsigned i = 0; i < target->dir_count; i++) {
-        if (target->state == TARGET_NEW && config->replace.count == 0 &&
+        if (target->state == TARGET_NEW && !target_may_stage(config) &&
             preflight_empty(&target->dirs[i], e) < 0) {
             return -1;
         }
@@ -228,6 +260,17 @@ int target_open(const struct config *config, const char *identity, struct target
     return 0;
 }
 
+void target_forget_plan(struct target *target)
+{
+    for (uint32_t i = 0; i < target->table_count; i++) {
+        free(target->tables[i].folder);
+    }
+    free(TAKE_PTR(target->files));
+    free(TAKE_PTR(target->tables));
+    free(TAKE_PTR(target->numbers));
+    target->file_count = target->table_count = 0;
+}
+
 void target_free(struct target *target)
 {
     if (target == NULL) {
@@ -239,8 +282,8 @@ void target_free(struct target *target)
     }
     free(target->pins);
     arena_free(target->strings);
-    free(target->files);
-    free(target->tables);
+    target_forget_plan(target);
+    free(target->earlier_stamp);
     free(target->identity);
     free(target);
 }
@@ -278,4 +321,33 @@ bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_
     *ret_files = target->tables[table].replaced_files;
     *ret_bytes = target->tables[table].replaced_bytes;
     return *ret_files > 0;
+}
+
+bool target_added(const struct target *target, uint32_t table, struct target_added *ret)
+{
+    ASSERT(target->tables != NULL && table < target->table_count);
+    const struct target_table *const found = &target->tables[table];
+    if (found->folder == NULL) {
+        return false;
+    }
+    *ret = (struct target_added){.folder = found->folder,
+                                 .renumbered = found->renumbered,
+                                 .indexed = found->indexed,
+                                 .running = target->running};
+    return true;
+}
+
+void target_place(const struct target *target, const struct plan *plan, uint32_t file,
+                  struct buf *out)
+{
+    const uint32_t table = plan->files[file].table;
+    char name[ADDING_NAME_SIZE];
+    if (!plan->tables[table].added) {
+        plan_file_target(&plan->files[file], out);
+        return;
+    }
+    adding_name(target, plan, file, name);
+    buf_clear(out);
+    const bool fits = buf_appendf(out, "%s/%s", adding_folder(target, plan, table), name);
+    ASSERT(fits); /* target_check has refused longer ones */
 }

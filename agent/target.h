@@ -4,8 +4,10 @@
  *     DIR/.penates/lock       held while a run lasts: a second one is refused
  *     DIR/.penates/journal    what is finished, bound to the plan and to ETags
  *     DIR/.penates/tmp/       files under way; nothing in here counts, a rerun empties it
- *     DIR/.penates/stage/     verified tables that wait for --replace
+ *     DIR/.penates/stage/     verified tables that wait for --replace, --as or --table-map
  *     DIR/.penates/replaced/  what --replace took out of the way; never deleted by us
+ *     DIR/.penates/earlier/   journal, report, stamp and replaced/ of finished restores of other
+ *                             selections, one directory each, by the time of their end
  *     DIR/.penates/report.json, DIR/.penates/restored (the stamp, written last)
  *     DIR/.penates/after      which commands of --after have succeeded since
  *
@@ -81,11 +83,28 @@ void target_finished(const struct target *target, const struct plan *plan,
 bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_files,
                      uint64_t *ret_bytes);
 
-/* First write: makes .penates/, takes the lock, binds the journal to the plan, empties tmp/. Raises
+/* After target_check: how a table is added to one of the target; false: it is not. After
+ * target_put_in_place the numbers are final, before they are what would be chosen now. */
+struct target_added {
+    const char *folder;  /* the table's directory, below --into */
+    uint32_t renumbered; /* SSTables that get another number */
+    bool indexed;        /* the directory has secondary indexes */
+    bool running;        /* Cassandra is at work there */
+};
+bool target_added(const struct target *target, uint32_t table, struct target_added *ret);
+
+/* Where a file of the plan comes to lie below its --into directory, into `out` (cleared first). */
+void target_place(const struct target *target, const struct plan *plan, uint32_t file,
+                  struct buf *out);
+
+/* First write: makes .penates/, takes the lock, moves a finished restore of another selection to
+ * .penates/earlier/, binds the journal to the plan, empties tmp/. Raises
  * the limit of open files as far as it may. ERR_CREATE, ERR_DISK, ERR_REFUSED. */
 int target_begin(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
-/* Puts tables of --replace in place. All files must be committed. */
+/* Puts staged tables in place: those of --replace, and those that are added, whose numbers are
+ * chosen now. All files must be committed. ERR_REFUSED: Cassandra is running, or an SSTable has
+ * appeared there. */
 int target_put_in_place(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
 /* After target_put_in_place and all else that a restore has to do: syncs, writes report and stamp.

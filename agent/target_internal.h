@@ -1,7 +1,7 @@
 /*
  * target_internal: what the files of the target share: target.c (open, begin, finish), preflight.c
- * (check), placement.c, replace.c, stamp.c, target_status.c, file_sink.c and commit.c. Nobody else
- * includes this.
+ * (check), placement.c, replace.c, adding.c, earlier.c, stamp.c, target_status.c, file_sink.c and
+ * commit.c. Nobody else includes this.
  */
 #ifndef PENATES_TARGET_INTERNAL_H
 #define PENATES_TARGET_INTERNAL_H
@@ -41,6 +41,12 @@ struct target_file {
 struct target_table {
     bool cleared; /* --replace has moved away what its folder held: what is there now is ours */
     uint64_t replaced_files, replaced_bytes; /* what --replace takes, or took, out of the way */
+
+    /* of one that is added */
+    char *folder;        /* the directory that it is added to, below --into; NULL: not looked up */
+    bool sealed;         /* the journal holds its folder and the numbers of its SSTables */
+    bool indexed;        /* the folder has secondary indexes */
+    uint32_t renumbered; /* SSTables that get another number */
 };
 
 struct target {
@@ -55,12 +61,19 @@ struct target {
     size_t pin_count;
     uint64_t journal_size; /* up to where the journal counts */
     int64_t started_ms;    /* of the first run, as journaled; 0: new */
+    bool running;          /* Cassandra is at work on a directory: for a run that only adds; looked
+                              at again by target_put_in_place */
+    struct err running_err;
+    char *earlier_stamp; /* of a finished restore of another selection; NULL: none */
+    struct err earlier_err;
 
     /* set by target_check; the commit thread alone then turns files to FILE_DONE */
     struct target_file *files;
     uint32_t file_count;
     struct target_table *tables;
     uint32_t table_count;
+    uint32_t *numbers; /* of each SSTable of an added table: its new number, 0: it keeps its own */
+    bool only_adds;    /* every table is added to one of the target */
     uint64_t room_needed, room_free; /* bytes, over all file systems */
 
     /* set by target_begin; then the commit thread's, and after it target_finish's */
@@ -75,11 +88,29 @@ int target_disk_err(struct err *e, int sys, const char *fmt, ...) PRINTF_LIKE(3,
 /* Owner and mode of the config for a file just created; -1 and errno. */
 int target_dress_file(int fd, const struct config *config);
 
-/* True when the file waits in .penates/stage/ for the end: its table is one of --replace. */
+/* True when the file waits in .penates/stage/ for the end. */
 static inline bool target_is_staged(const struct plan *plan, uint32_t file)
 {
-    return plan->tables[plan->files[file].table].replace;
+    return plan_is_staged(&plan->tables[plan->files[file].table]);
 }
+
+/* True when tables may be added to those of the target. */
+static inline bool target_may_add(const struct config *config)
+{
+    return config->layout == LAYOUT_DATA && config->map.count > 0;
+}
+
+/* True when only the plan can tell which of the files that are there are in the way. */
+static inline bool target_may_stage(const struct config *config)
+{
+    return config->replace.count > 0 || target_may_add(config);
+}
+
+/* Looks whether Cassandra is at work on a directory. ERR_REFUSED when it is and may not be. */
+int target_check_running(struct target *target, bool allowed, struct err *e) MUST_CHECK;
+
+/* Undoes target_check. */
+void target_forget_plan(struct target *target);
 
 /* The folder that a verified file is put into, below its --into directory. */
 void target_commit_folder(const struct plan *plan, uint32_t file, struct buf *out);
@@ -101,8 +132,28 @@ int replace_survey(struct target *target, const struct plan *plan, uint32_t tabl
  * read them as its table, so they are in nobody's way and stay. */
 bool replace_keeps(const char *table_folder, const struct safe_entry *entry);
 
-/* stamp.c: 1: the stamp of this identity is there, 0: none; ERR_REFUSED: another's. */
-int stamp_look(const struct target *target, struct err *e) MUST_CHECK;
+/* adding.c: the directory of each added table that the journal does not name. ERR_REFUSED: none, or
+ * several. */
+int adding_resolve(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* Which SSTables would get which numbers now. ERR_REFUSED: one is there already. */
+int adding_preview(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* Chooses the numbers for good, and journals them. */
+int adding_settle(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* Moves the staged files in; goes on where an earlier run stopped. */
+int adding_move(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* Where a table of the plan really is, or will be. */
+const char *adding_folder(const struct target *target, const struct plan *plan, uint32_t table);
+/* The name of a file in its final place. */
+enum { ADDING_NAME_SIZE = 1024 + 16 }; /* a key with a new number */
+void adding_name(const struct target *target, const struct plan *plan, uint32_t file,
+                 char ret[ADDING_NAME_SIZE]);
+
+/* earlier.c: moves what tells of a finished restore to .penates/earlier/TIME/. */
+int earlier_put_away(struct target *target, struct err *e) MUST_CHECK;
+
+/* stamp.c: 1: the stamp of this identity is there, 0: none; ERR_REFUSED: another's, whose text is
+ * in *ret_other then (freed by the caller; NULL otherwise). */
+int stamp_look(const struct target *target, char **ret_other, struct err *e) MUST_CHECK;
 int stamp_write(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
 /* file_sink.c: for commit.c. */

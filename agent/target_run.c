@@ -1,6 +1,5 @@
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
-#include "agent/running.h"
 #include "agent/safe_path.h"
 #include "agent/target_internal.h"
 #include <errno.h>
@@ -155,7 +154,8 @@ int target_begin(struct target *target, const struct plan *plan, struct err *e)
     if (make_dirs(target, e) < 0) {
         return -1;
     }
-    if (!was_locked && check_unused(target, e) < 0) {
+    if (target->earlier_stamp != NULL ? earlier_put_away(target, e) < 0
+                                      : !was_locked && check_unused(target, e) < 0) {
         return -1;
     }
     raise_open_files();
@@ -163,7 +163,7 @@ int target_begin(struct target *target, const struct plan *plan, struct err *e)
 }
 
 /* The stamp says that all is there: it must not rest on a caller's word. */
-static int check_finished(const struct target *target, const struct plan *plan, struct err *e)
+static int check_finished(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->file_count == plan->file_count);
     for (uint32_t i = 0; i < target->file_count; i++) {
@@ -173,18 +173,14 @@ static int check_finished(const struct target *target, const struct plan *plan, 
         }
     }
     /* A restore takes hours: somebody may have started Cassandra on what is there so far. */
-    for (unsigned i = 0; i < target->dir_count; i++) {
-        if (running_check("/proc", target->dirs[i].path, e) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return target_check_running(target, target->only_adds, e);
 }
 
 int target_put_in_place(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->journal != NULL);
-    if (check_finished(target, plan, e) < 0 || replace_swap(target, plan, e) < 0) {
+    if (check_finished(target, plan, e) < 0 || adding_settle(target, plan, e) < 0 ||
+        replace_swap(target, plan, e) < 0 || adding_move(target, plan, e) < 0) {
         return -1;
     }
     target->in_place = true;

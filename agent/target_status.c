@@ -42,6 +42,8 @@ static int status_line(void *ctx, const struct journal_line *line, struct err *e
         return 0;
     case JOURNAL_DIR:
     case JOURNAL_CLEARED:
+    case JOURNAL_NUMBER:
+    case JOURNAL_ADDING:
         return 0;
     }
     return 0;

@@ -1,6 +1,7 @@
 #include "tests/unit/target_rig.h"
 
 #include "agent/base/err.h"
+#include "agent/sstable_name.h"
 
 /* Sorted by table, SSTable, name, as a plan's files are. */
 static const struct {
@@ -199,13 +200,91 @@ bool rig_exists(const struct rig *rig, const char *path)
     return lstat(whole, &st) == 0;
 }
 
+#define PEOPLE "ks/people-0123456789abcdef0123456789abcdef"
+#define LINES "logs/lines-fedcba9876543210fedcba9876543210"
+#define EARLIER "a/.penates/earlier/2026-11-23T08:00:00Z"
+
+/* What is in the way of rig_add, and what becomes of the second ones. */
+static const char *const OLD_PEOPLE[][2] = {
+    {"a/" PEOPLE "/nb-2-big-Data.db", "old data"},
+    {"a/" PEOPLE "/nb-2-big-TOC.txt", "old toc"},
+    {"a/" PEOPLE "/nb-9-big-Data.db", "old 9"},
+    {"a/" PEOPLE "/.by_mail/nb-40-big-Data.db", "old index"},
+};
+static const char *const OLD_HOME[][2] = {
+    {"journal", "not read"},
+    {"report.json", "an old report"},
+    {"restored", "{\"format\":1,\"restore\":\"s3://other\",\"plan\":\"p\","
+                 "\"finished\":\"2026-11-23T08:00:00Z\"}\n"},
+    {"replaced/ks/t-1/nb-1-big-Data.db", "replaced"},
+};
+
+static void add_table(struct rig *rig, uint32_t table, const char *keyspace, const char *name,
+                      const char *folder)
+{
+    rig->tables[table].mapped = rig->tables[table].added = true;
+    rig->tables[table].as_keyspace = keyspace;
+    rig->tables[table].as_table = name;
+    rig->tables[table].target_folder = folder;
+    rig->mapping[table] = (struct table_mapping){
+        .from = rig->tables[table].table, .keyspace = keyspace, .table = name};
+    for (uint32_t i = 0; i < RIG_FILES; i++) {
+        if (rig->files[i].table == table) {
+            rig->files[i].target_folder = folder;
+        }
+    }
+}
+
+void rig_add(struct rig *rig)
+{
+    add_table(rig, 0, "ks", "people", "ks/people");
+    add_table(rig, 1, "logs", "lines", LINES);
+    rig->config.map = (struct table_map){.items = rig->mapping, .count = 2};
+    /* No side file and no index is added: these are components and an SSTable of the table. */
+    rig->files[0].target_name = "nb-1-big-CompressionInfo.db";
+    rig->files[0].sstable = 0;
+    rig->sstables[0].first = 0;
+    rig->sstables[0].count++;
+    rig->files[6].target_name = "nb-3-big-Data.db";
+    rig->files[7].target_name = "nb-3-big-TOC.txt";
+    for (uint32_t i = 0; i < RIG_FILES; i++) {
+        rig->files[i].component = strstr(rig->files[i].target_name, "-Data.db") != NULL
+                                      ? COMPONENT_DATA
+                                      : COMPONENT_OTHER;
+        autofree char *content = rig_content(rig, i);
+        rig->files[i].plain_size = strlen(content);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(OLD_PEOPLE); i++) {
+        tree_file(&rig->tree, OLD_PEOPLE[i][0], OLD_PEOPLE[i][1]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(OLD_HOME); i++) {
+        autofree char *path = xasprintf("a/.penates/%s", OLD_HOME[i][0]);
+        tree_file(&rig->tree, path, OLD_HOME[i][1]);
+    }
+}
+
+/* Below --into. */
+static char *final_path(const struct rig *rig, uint32_t file)
+{
+    const struct plan_file *const planned = &rig->files[file];
+    const char *name = planned->target_name;
+    if (!rig->tables[planned->table].added) {
+        return xasprintf("%s/%s", planned->target_folder, name);
+    }
+    if (planned->table == 1) {
+        return xasprintf(LINES "/%s", name);
+    }
+    return strncmp(name, "nb-2-", 5) == 0 ? xasprintf(PEOPLE "/nb-10-%s", name + 5)
+                                          : xasprintf(PEOPLE "/%s", name);
+}
+
 /* The content under a file's final name in any directory, or NULL. Never in two. */
 static char *final_content(const struct rig *rig, uint32_t file)
 {
     char *found = NULL;
     for (unsigned i = 0; i < rig->config.target_count; i++) {
-        autofree char *path = xasprintf("%s/%s/%s", rig->into[i], rig->files[file].target_folder,
-                                        rig->files[file].target_name);
+        autofree char *below = final_path(rig, file);
+        autofree char *path = xasprintf("%s/%s", rig->into[i], below);
         char *const text = rig_read(rig, path);
         if (text != NULL) {
             assert_null(found);
@@ -291,4 +370,41 @@ void rig_assert_swapped(const struct rig *rig)
     }
     assert_false(rig_exists(rig, "a/ks/users-1/nb-8-big-Data.db"));
     assert_false(rig_exists(rig, "a/ks/users-1/.by_mail/nb-3-big-Data.db"));
+}
+
+static void assert_content(const struct rig *rig, const char *path, const char *wanted)
+{
+    autofree char *found = rig_read(rig, path);
+    if (found == NULL) {
+        fail_msg("'%s' is not there", path);
+    }
+    assert_string_equal(found, wanted);
+}
+
+void rig_assert_data_last(const struct rig *rig)
+{
+    for (uint32_t i = 0; i < RIG_SSTABLES; i++) {
+        const struct plan_sstable *const sstable = &rig->sstables[i];
+        bool has_data = false;
+        unsigned found = 0;
+        for (uint32_t k = sstable->first; k < sstable->first + sstable->count; k++) {
+            autofree char *content = final_content(rig, k);
+            found += content != NULL;
+            has_data |= content != NULL && rig->files[k].component == COMPONENT_DATA;
+        }
+        assert_true(!has_data || found == sstable->count);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(OLD_PEOPLE); i++) {
+        assert_content(rig, OLD_PEOPLE[i][0], OLD_PEOPLE[i][1]);
+    }
+}
+
+void rig_assert_added(const struct rig *rig)
+{
+    rig_assert_restored(rig);
+    rig_assert_data_last(rig);
+    for (size_t i = 0; i < ARRAY_SIZE(OLD_HOME); i++) {
+        autofree char *path = xasprintf(EARLIER "/%s", OLD_HOME[i][0]);
+        assert_content(rig, path, OLD_HOME[i][1]);
+    }
 }

@@ -23,6 +23,7 @@ struct rig {
     struct plan_table tables[RIG_TABLES];
     struct plan_node node;
     const char *replace[1];
+    struct table_mapping mapping[2];
     unsigned written;                  /* files that rig_run wrote, not found finished */
     void (*after_file)(uint32_t file); /* when one is handed to commit; NULL: nothing */
 };
@@ -33,6 +34,19 @@ void rig_done(struct rig *rig);
 
 /* --replace of table 0. */
 void rig_replace(struct rig *rig);
+
+/*
+ * Both tables are added to those of the target: ks.people, which is there ("a/ks/people-ID") and
+ * holds SSTables 2 and 9, and logs.lines, whose id is given and which is not. A finished restore of
+ * another selection is in the way.
+ */
+void rig_add(struct rig *rig);
+
+/* Each Data.db of an added table has all its components beside it, and what was there is. */
+void rig_assert_data_last(const struct rig *rig);
+
+/* rig_assert_restored, with the new numbers, and the other restore was put away whole. */
+void rig_assert_added(const struct rig *rig);
 
 /* The bytes of a file; freed by the caller. */
 char *rig_content(const struct rig *rig, uint32_t file);

@@ -107,13 +107,52 @@ static void killed_twice(void **state)
     sweep(1, true, 40);
 }
 
+static void killed_adding(unsigned dirs, unsigned second)
+{
+    unsigned call = 1;
+    const unsigned step = second == 0 ? 1 : 3;
+    for (bool killed = true; killed && call < SWEEP_MAX; call += step) {
+        struct rig rig;
+        struct err e = ERR_INIT;
+        rig_init(&rig, dirs);
+        rig_add(&rig);
+        killed = restore_until(&rig, call);
+        rig_assert_nothing_partial(&rig, NULL);
+        rig_assert_data_last(&rig);
+        if (killed && second > 0) {
+            (void)restore_until(&rig, second);
+            rig_assert_data_last(&rig);
+        }
+        if (rig_restore(&rig, &e) < 0) {
+            fail_msg("after call %u: %s", call, e.text);
+        }
+        rig_assert_added(&rig);
+        rig_done(&rig);
+    }
+    assert_true(call > 60); /* the sweep did reach the calls */
+    assert_true(call < SWEEP_MAX);
+}
+
+static void added_tables(void **state)
+{
+    (void)state;
+    killed_adding(1, 0);
+    killed_adding(2, 0);
+}
+
+static void added_killed_twice(void **state)
+{
+    (void)state;
+    killed_adding(1, 15);
+    killed_adding(1, 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_directory),
-        cmocka_unit_test(two_directories),
-        cmocka_unit_test(replaced_table),
-        cmocka_unit_test(killed_twice),
+        cmocka_unit_test(one_directory),  cmocka_unit_test(two_directories),
+        cmocka_unit_test(replaced_table), cmocka_unit_test(killed_twice),
+        cmocka_unit_test(added_tables),   cmocka_unit_test(added_killed_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

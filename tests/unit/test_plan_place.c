@@ -87,18 +87,96 @@ static void test_loader_layout(void **state)
     assert_targets(world, "system_auth/roles/nb-1-big\n");
 }
 
-/* A loader has one place for a table; of two that had its name, nobody can say which is meant. */
+/* A loader has one place for a table; of two that had its name, nobody can say which is meant when
+ * their ids do not. */
 static void test_created_twice(void **state)
 {
     struct world *world = (struct world *)*state;
     world_put_v2(world, T0 + MINUTES(1), "ks/t-2/nb-1-big", "second", "");
     assert_plan(world);
     world->config.layout = LAYOUT_LOADER;
-    assert_no_plan(world, ERR_REFUSED, "table ks.t was created twice: 't-1' and 't-2'");
-    assert_string_contains(world->e.hint, "--exclude ks.t");
+    assert_no_plan(
+        world, ERR_REFUSED,
+        "table ks.t was created twice, and their ids do not say which was last: 't-1' and 't-2'");
+    assert_string_contains(world->e.hint, "--include ks.t-2");
     world->config.selection.snapshot_only = true;
     assert_plan(world);
     assert_targets(world, "ks/t/nb-10-big\nks/t/nb-9-big\n");
+}
+
+#define OLDER "u-00000000000011f18000000000000001"
+#define NEWER "u-00000000000011f28000000000000001" /* higher in its last bits of time */
+#define NEWEST                                                                                     \
+    "u-000000000001"                                                                               \
+    "11f28000000000000001"
+
+/* The id says when a table was created. */
+static void test_incarnations(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world_both_v2(world, T0, "ks/" NEWER "/nb-1-big", "newer");
+    world_both_v2(world, T0, "ks/" OLDER "/nb-1-big", "older");
+    world_both_v2(world, T0, "ks/" NEWEST "/nb-2-big", "newest");
+    (void)world_snapshot_v2(world, T0 + MINUTES(1));
+    assert_plan(world);
+    assert_targets(world, "ks/" OLDER "/nb-1-big\nks/" NEWER "/nb-1-big\nks/" NEWEST "/nb-2-big\n");
+    world->config.layout = LAYOUT_LOADER;
+    assert_plan(world);
+    assert_targets(world, "ks/u/nb-2-big\n");
+    assert_string_equal(world->plan->tables[0].table_dir, NEWEST);
+    assert_true(world_has_note(world->plan->skipped, world->plan->skipped_count, "ks." OLDER,
+                               "'" NEWEST "' is newer"));
+    assert_true(world_has_note(world->plan->skipped, world->plan->skipped_count, "ks." NEWER,
+                               "'" NEWEST "' is newer"));
+    const char *excluded[] = {"ks." NEWEST};
+    world->config.selection.exclude = (struct name_list){excluded, 1};
+    assert_plan(world);
+    assert_targets(world, "ks/u/nb-1-big\n");
+    assert_string_equal(world->plan->tables[0].table_dir, NEWER);
+}
+
+static void test_mapped(void **state)
+{
+    struct world *world = (struct world *)*state;
+    struct table_mapping items[] = {{.from = "ks.*", .keyspace = "ks9"},
+                                    {.from = "ks.t", .keyspace = "ks2", .table = "u"},
+                                    {.from = "ks.t-3", .keyspace = "ks3", .table = "v"}};
+    world->config.map = (struct table_map){items, 2};
+    const char *included[] = {"ks.*"};
+    world->config.selection.include = (struct name_list){included, 1};
+    assert_plan(world);
+    assert_targets(world, "ks2/u/nb-10-big\nks2/u/nb-9-big\n"); /* no index, no schema.cql */
+    assert_true(world->plan->tables[0].added && plan_is_staged(&world->plan->tables[0]));
+    assert_string_equal(world->plan->tables[0].as_table, "u");
+    assert_true(world_has_note(world->plan->skipped, world->plan->skipped_count, "ks.t/.t_idx",
+                               "built where it is loaded"));
+    items[1].id = "0123";
+    assert_plan(world);
+    assert_targets(world, "ks2/u-0123/nb-10-big\nks2/u-0123/nb-9-big\n");
+    items[1].id = NULL;
+    world->config.layout = LAYOUT_LOADER;
+    assert_plan(world);
+    assert_targets(world, "ks2/u/nb-10-big\nks2/u/nb-9-big\n");
+    assert_false(world->plan->tables[0].added);
+    world->config.map.count = 3;
+    assert_no_plan(world, ERR_CONFIG, "--table-map ks.t-3: no table");
+    world->config.map = (struct table_map){&items[0], 1};
+    assert_plan(world);
+    assert_targets(world, "ks9/t/nb-10-big\nks9/t/nb-9-big\n");
+}
+
+/* --as is for one table; and names that hold the table's are written anew. */
+static void test_as(void **state)
+{
+    struct world *world = (struct world *)*state;
+    struct table_mapping item = {.keyspace = "a", .table = "b"};
+    world->config.map = (struct table_map){&item, 1};
+    assert_no_plan(world, ERR_CONFIG, "--as: several tables are selected: ks.t, system_auth.roles");
+    world_both_v2(world, T0, "ks/o-1/ks-o-ka-5", "old");
+    world_both_v2(world, T0, "ks/o-1/ks-o.idx-ka-5", "its index");
+    (void)world_snapshot_v2(world, T0 + MINUTES(1));
+    assert_plan(world);
+    assert_targets(world, "a/b/a-b-ka-5\n");
 }
 
 static void test_id(void **state)
@@ -232,9 +310,15 @@ static void test_big(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_data_layout),     TEST(test_loader_layout),
-        TEST(test_created_twice),   TEST(test_id),
-        TEST(test_archived),        TEST(test_notes_are_capped),
+        TEST(test_data_layout),
+        TEST(test_loader_layout),
+        TEST(test_created_twice),
+        TEST(test_incarnations),
+        TEST(test_mapped),
+        TEST(test_as),
+        TEST(test_id),
+        TEST(test_archived),
+        TEST(test_notes_are_capped),
         cmocka_unit_test(test_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

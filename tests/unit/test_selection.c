@@ -27,6 +27,7 @@ static void test_node_local(void **state)
         check(&asked, "system", LOCAL[i], "node-local");
         check(&all, "shop", LOCAL[i], NULL);
     }
+    check(&all, "system", "local-7ad54392bcdd35a684174e047860b377", "node-local");
     check(&all, "system", "Local", NULL);
     check(&all, "system", "paxos", NULL);
     check(&all, "system_schema", "tables", NULL);
@@ -35,7 +36,7 @@ static void test_node_local(void **state)
 static void test_lists(void **state)
 {
     (void)state;
-    const char *include[] = {"shop.*", "blog.posts-5a1c395eb41f11e6bb4d2d6e"};
+    const char *include[] = {"shop.*", "blog.posts-5a1c395e"};
     const char *exclude[] = {"shop.carts", "log.*"};
     const struct selection both = {.include = {.names = include, .count = 2},
                                    .exclude = {.names = exclude, .count = 2}};
@@ -44,8 +45,11 @@ static void test_lists(void **state)
     check(&both, "shop", "carts2", NULL);
     check(&both, "Shop", "users", "not included");
     check(&both, "shopping", "users", "not included");
-    check(&both, "blog", "posts", NULL);
-    check(&both, "blog", "post", "not included");
+    check(&both, "blog", "posts-5a1c395e", NULL); /* an id means one incarnation */
+    check(&both, "blog", "posts-5a1c395f", "not included");
+    check(&both, "blog", "posts", "not included");
+    check(&both, "blog", "post-5a1c395e", "not included");
+    check(&both, "shop", "carts-1", "excluded"); /* a name means all that had it */
     check(&both, "log", "lines", "excluded");
     check(&both, "system_schema", "tables", "not included");
     const struct selection only_exclude = {.exclude = {.names = exclude, .count = 2}};

@@ -1,0 +1,579 @@
+/*
+ * adding: tables that are added to those of the target (--as, --table-map); see target_internal.h.
+ * Their files wait in .penates/stage/. When all are verified each SSTable keeps its name or gets a
+ * free number, which is journaled before anything moves; then they are moved in, Data.db last:
+ * Cassandra takes components without a Data.db for the remains of a compaction, and does not start
+ * on a Data.db without, say, its CompressionInfo.db.
+ */
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/running.h"
+#include "agent/sstable_name.h"
+#include "agent/target_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    GENERATION_MAX = INT32_MAX, /* Cassandra reads the number into a Java int */
+    /* A running Cassandra writes its next SSTables under the next numbers, without looking; until
+     * it was told to load ours, they must be out of its reach. */
+    RUNNING_GAP = 1000 * 1000,
+    FLUSH_LINES = 4096, /* of the journal at a time */
+    UUID_SIZE = 29,     /* of an SSTable's identifier, with its NUL */
+};
+
+/* The files of a table are side by side: [*ret_first .. *ret_end). */
+static void files_of(const struct plan *plan, uint32_t table, uint32_t *ret_first,
+                     uint32_t *ret_end)
+{
+    uint32_t first = 0;
+    while (first < plan->file_count && plan->files[first].table != table) {
+        first++;
+    }
+    uint32_t end = first;
+    while (end < plan->file_count && plan->files[end].table == table) {
+        end++;
+    }
+    *ret_first = first;
+    *ret_end = end;
+}
+
+const char *adding_folder(const struct target *target, const struct plan *plan, uint32_t table)
+{
+    const char *const resolved = target->tables[table].folder;
+    return resolved != NULL ? resolved : plan->tables[table].target_folder;
+}
+
+void adding_name(const struct target *target, const struct plan *plan, uint32_t file,
+                 char ret[ADDING_NAME_SIZE])
+{
+    const struct plan_file *const planned = &plan->files[file];
+    const char *const name = planned->target_name;
+    const uint32_t number = planned->sstable == PLAN_NONE ? 0 : target->numbers[planned->sstable];
+    struct sstable_name parsed;
+    bool fits = true;
+    if (number == 0) {
+        fits = snprintf(ret, ADDING_NAME_SIZE, "%s", name) < (int)ADDING_NAME_SIZE;
+    } else {
+        fits = sstable_name_parse(slice_of(name, strlen(name)), &parsed) &&
+               sstable_name_renumber(&parsed, number, ret, ADDING_NAME_SIZE);
+    }
+    ASSERT(fits); /* names are as long as a file system allows, and a number has ten digits */
+}
+
+/* The table's directory */
+
+struct lookup {
+    const char *table;
+    char *found; /* its name in the keyspace's directory */
+    char *other; /* another one */
+};
+
+static bool is_directory_of(const char *name, const char *table)
+{
+    const size_t size = strlen(table);
+    if (strncmp(name, table, size) != 0) {
+        return false;
+    }
+    const char *const id = name + size;
+    /* Without an id up to Cassandra 2.0. */
+    return *id == '\0' || (*id == '-' && strlen(id + 1) == TABLE_ID_SIZE &&
+                           strspn(id + 1, "0123456789abcdef") == TABLE_ID_SIZE);
+}
+
+static int look_at(void *ctx, const struct safe_entry *entry, struct err *e)
+{
+    (void)e;
+    struct lookup *const lookup = ctx;
+    if (!S_ISDIR(entry->type) || !is_directory_of(entry->name, lookup->table)) {
+        return 1;
+    }
+    if (lookup->found == NULL) {
+        lookup->found = xstrdup(entry->name);
+    } else if (lookup->other == NULL && strcmp(lookup->found, entry->name) != 0) {
+        lookup->other = xstrdup(entry->name);
+    }
+    return 1;
+}
+
+static int judge_lookup(const struct target *target, const struct plan_table *table,
+                        const struct lookup *lookup, struct err *e)
+{
+    const char *const path = target->dirs[0].path;
+    if (lookup->found == NULL) {
+        (void)err_set(e, ERR_REFUSED, "target '%s': has no directory of table %s.%s", path,
+                      table->as_keyspace, table->as_table);
+        return err_hint(e, "create the table first, or give its id as %.48s.%.80s-ID",
+                        table->as_keyspace, table->as_table);
+    }
+    if (lookup->other != NULL) {
+        (void)err_set(e, ERR_REFUSED, "target '%s': several directories of table %s.%s: '%s', '%s'",
+                      path, table->as_keyspace, table->as_table, lookup->found, lookup->other);
+        return err_hint(e,
+                        "give the id of the one that is in use (id in system_schema.tables), as "
+                        "%.48s.%.80s-ID",
+                        table->as_keyspace, table->as_table);
+    }
+    return 0;
+}
+
+/* The id of a table is made where the table is created: it stands in the target only. */
+static int resolve(struct target *target, const struct plan *plan, uint32_t index, struct err *e)
+{
+    const struct plan_table *const table = &plan->tables[index];
+    const size_t name_at = strlen(table->as_keyspace) + 1;
+    ASSERT(strlen(table->target_folder) > name_at);
+    if (strchr(table->target_folder + name_at, '-') != NULL) {
+        target->tables[index].folder = xstrdup(table->target_folder); /* the id was given */
+        return 0;
+    }
+    struct lookup lookup = {.table = table->as_table};
+    int result = 0;
+    for (unsigned i = 0; i < target->dir_count && result == 0; i++) {
+        const int root = target->dirs[i].root;
+        result = root < 0 ? 0 : safe_path_scan(root, table->as_keyspace, look_at, &lookup, e);
+    }
+    if (result == 0) {
+        result = judge_lookup(target, table, &lookup, e);
+    }
+    if (result == 0) {
+        target->tables[index].folder = xasprintf("%s/%s", table->as_keyspace, lookup.found);
+    }
+    free(lookup.found);
+    free(lookup.other);
+    return result;
+}
+
+int adding_resolve(struct target *target, const struct plan *plan, struct err *e)
+{
+    ASSERT(target->tables != NULL && target->table_count == plan->table_count);
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        if (plan->tables[i].added && target->tables[i].folder == NULL &&
+            resolve(target, plan, i, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Numbers */
+
+/* What a table's directory holds. */
+struct taken {
+    uint64_t *numbers; /* of its SSTables */
+    size_t number_count, number_capacity;
+    char (*ids)[UUID_SIZE]; /* of those that have no number */
+    size_t id_count, id_capacity;
+    uint64_t highest; /* number, also of the plan's own */
+    bool indexed;     /* it has secondary indexes */
+};
+
+static bool number_of(const struct sstable_name *name, uint64_t *ret)
+{
+    return name->numbered &&
+           parse_u64((const char *)name->generation.data, name->generation.size, ret);
+}
+
+/* An identifier that is a UUID names one SSTable in the world; "" when it is none. */
+static void id_of(const struct sstable_name *name, char ret[UUID_SIZE])
+{
+    const size_t size = name->numbered ? 0 : name->generation.size;
+    ASSERT(size < UUID_SIZE);
+    memcpy(ret, name->generation.data, size);
+    ret[size] = '\0';
+}
+
+static void take_number(struct taken *taken, uint64_t number)
+{
+    if (taken->number_count == taken->number_capacity) {
+        taken->number_capacity = taken->number_capacity == 0 ? 64 : taken->number_capacity * 2;
+        taken->numbers = xrealloc(taken->numbers, taken->number_capacity, sizeof *taken->numbers);
+    }
+    taken->numbers[taken->number_count++] = number;
+    taken->highest = number > taken->highest ? number : taken->highest;
+}
+
+static void take_id(struct taken *taken, const struct sstable_name *name)
+{
+    if (taken->id_count == taken->id_capacity) {
+        taken->id_capacity = taken->id_capacity == 0 ? 64 : taken->id_capacity * 2;
+        taken->ids = xrealloc(taken->ids, taken->id_capacity, sizeof *taken->ids);
+    }
+    id_of(name, taken->ids[taken->id_count++]);
+}
+
+static int take_entry(void *ctx, const struct safe_entry *entry, struct err *e)
+{
+    (void)e;
+    struct taken *const taken = ctx;
+    struct sstable_name name;
+    uint64_t number;
+    if (S_ISDIR(entry->type)) {
+        taken->indexed = taken->indexed || entry->name[0] == '.';
+        return 1;
+    }
+    if (!sstable_name_parse(slice_of(entry->name, strlen(entry->name)), &name)) {
+        return 0;
+    }
+    if (!name.numbered) {
+        take_id(taken, &name);
+    } else if (number_of(&name, &number)) { /* else too large for Cassandra as well */
+        take_number(taken, number);
+    }
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static bool number_is_taken(const struct taken *taken, uint64_t number)
+{
+    return taken->number_count > 0 && bsearch(&number, taken->numbers, taken->number_count,
+                                              sizeof *taken->numbers, compare_numbers) != NULL;
+}
+
+static bool id_is_taken(const struct taken *taken, const char *id)
+{
+    return taken->id_count > 0 &&
+           bsearch(id, taken->ids, taken->id_count, sizeof *taken->ids, compare_ids) != NULL;
+}
+
+/* The name of an SSTable of the plan; false: `file` is not its first. */
+static bool first_name(const struct plan *plan, uint32_t file, struct sstable_name *ret)
+{
+    const struct plan_file *const planned = &plan->files[file];
+    return planned->sstable != PLAN_NONE && plan->sstables[planned->sstable].first == file &&
+           sstable_name_parse(slice_of(planned->target_name, strlen(planned->target_name)), ret);
+}
+
+static int refuse_twice(const struct target *target, const struct sstable_name *name,
+                        const char *folder, struct err *e)
+{
+    (void)err_set(e, ERR_REFUSED, "target '%s': SSTable '%.*s' is in '%s' already",
+                  target->dirs[0].path, (int)name->prefix.size, (const char *)name->prefix.data,
+                  folder);
+    return err_hint(e, "it is the same one: leave the table out, or choose another target");
+}
+
+static int refuse_full(const struct target *target, const char *folder, struct err *e)
+{
+    (void)err_set(e, ERR_REFUSED, "target '%s': '%s' has no free number for another SSTable",
+                  target->dirs[0].path, folder);
+    return err_hint(e, "use --layout loader, and load the table with sstableloader");
+}
+
+/* SSTables of the table: files[first .. end). */
+static int give_numbers(struct target *target, const struct plan *plan, uint32_t index,
+                        struct taken *taken, struct err *e)
+{
+    struct target_table *const table = &target->tables[index];
+    uint32_t first, end;
+    uint64_t number;
+    struct sstable_name name;
+    files_of(plan, index, &first, &end);
+    for (uint32_t i = first; i < end; i++) {
+        if (first_name(plan, i, &name) && number_of(&name, &number) && number > taken->highest) {
+            taken->highest = number;
+        }
+    }
+    uint64_t next = taken->highest + (target->running ? RUNNING_GAP : 0);
+    table->renumbered = 0;
+    for (uint32_t i = first; i < end; i++) {
+        char id[UUID_SIZE];
+        if (!first_name(plan, i, &name)) {
+            continue;
+        }
+        id_of(&name, id);
+        if (id_is_taken(taken, id)) {
+            return refuse_twice(target, &name, table->folder, e);
+        }
+        const bool keeps =
+            !number_of(&name, &number) || (!target->running && !number_is_taken(taken, number));
+        if (!keeps && (next >= GENERATION_MAX)) {
+            return refuse_full(target, table->folder, e);
+        }
+        next += keeps ? 0 : 1;
+        target->numbers[plan->files[i].sstable] = keeps ? 0 : (uint32_t)next;
+        table->renumbered += keeps ? 0 : 1;
+    }
+    return 0;
+}
+
+/* Settles on a number for each SSTable of a table, by what is in its directory now. */
+static int choose(struct target *target, const struct plan *plan, uint32_t index, struct err *e)
+{
+    struct target_table *const table = &target->tables[index];
+    struct taken taken = {0};
+    int result = 0;
+    ASSERT(table->folder != NULL && !table->sealed);
+    for (unsigned i = 0; i < target->dir_count && result == 0; i++) {
+        const int root = target->dirs[i].root;
+        result = root < 0 ? 0 : safe_path_scan(root, table->folder, take_entry, &taken, e);
+    }
+    if (taken.number_count > 0) {
+        qsort(taken.numbers, taken.number_count, sizeof *taken.numbers, compare_numbers);
+    }
+    if (taken.id_count > 0) {
+        qsort(taken.ids, taken.id_count, sizeof *taken.ids, compare_ids);
+    }
+    if (result == 0) {
+        result = give_numbers(target, plan, index, &taken, e);
+    }
+    table->indexed = taken.indexed;
+    free(taken.numbers);
+    free(taken.ids);
+    return result;
+}
+
+int adding_preview(struct target *target, const struct plan *plan, struct err *e)
+{
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        if (plan->tables[i].added && !target->tables[i].sealed && choose(target, plan, i, e) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Every SSTable has a line, so that one of a choice that a crash cut short cannot outlive it; the
+ * line that makes the choice count comes last. */
+static int journal_choice(struct target *target, const struct plan *plan, uint32_t index,
+                          struct err *e)
+{
+    uint32_t first, end, lines = 0;
+    autobuf struct buf path = BUF_INIT(TARGET_PATH_MAX);
+    files_of(plan, index, &first, &end);
+    for (uint32_t i = first; i < end; i++) {
+        const struct plan_file *const file = &plan->files[i];
+        if (file->sstable == PLAN_NONE || plan->sstables[file->sstable].first != i) {
+            continue;
+        }
+        char number[JOURNAL_NUMBER_SIZE];
+        plan_file_target(file, &path);
+        journal_add(target->journal, JOURNAL_NUMBER,
+                    (const char *[]){buf_str(&path),
+                                     journal_number(target->numbers[file->sstable], number)});
+        if (++lines % FLUSH_LINES == 0 && journal_flush(target->journal, e) < 0) {
+            return -1;
+        }
+    }
+    journal_add(target->journal, JOURNAL_ADDING,
+                (const char *[]){plan->tables[index].target_folder, target->tables[index].folder});
+    return journal_flush(target->journal, e);
+}
+
+int adding_settle(struct target *target, const struct plan *plan, struct err *e)
+{
+    ASSERT(target->journal != NULL);
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        if (!plan->tables[i].added || target->tables[i].sealed) {
+            continue;
+        }
+        if (choose(target, plan, i, e) < 0 || journal_choice(target, plan, i, e) < 0) {
+            return -1;
+        }
+        target->tables[i].sealed = true;
+    }
+    return 0;
+}
+
+/* Moves */
+
+/* A table's directory below one --into directory, and where its files wait. */
+struct move {
+    const struct target *target;
+    const struct plan *plan;
+    const struct target_dir *dir;
+    unsigned dir_index;
+    const char *folder_path;
+    int stage; /* -1: nothing waits any more */
+    int folder;
+    bool give; /* files to the owner of what was there before */
+    uid_t owner;
+    gid_t group;
+};
+
+static int move_err(const struct move *move, const char *name, int sys, struct err *e)
+{
+    if (sys != EEXIST) {
+        return target_disk_err(e, sys, "moving '%s/%s/%s' to its place", move->dir->path,
+                               move->folder_path, name);
+    }
+    (void)err_set(e, ERR_REFUSED, "target '%s': '%s/%s' has appeared there meanwhile",
+                  move->dir->path, move->folder_path, name);
+    return err_hint(e, "find out who writes there, move that file away and run again");
+}
+
+static bool same_inode(const struct move *move, const char *from, const char *to)
+{
+    struct stat a, b;
+    return fstatat(move->stage, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(move->folder, to, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* As commit.c does: never over somebody else's file, also where renameat2 cannot promise that. */
+static int rename_new(const struct move *move, const char *from, const char *to)
+{
+    if (renameat2(move->stage, from, move->folder, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno == EINVAL || errno == ENOSYS) {
+        if (linkat(move->stage, from, move->folder, to, 0) < 0 && errno != EEXIST) {
+            return -1;
+        }
+        errno = EEXIST;
+    }
+    if (errno != EEXIST || !same_inode(move, from, to)) {
+        return -1;
+    }
+    return unlinkat(move->stage, from, 0);
+}
+
+static int move_file(const struct move *move, uint32_t file, struct err *e)
+{
+    const char *const from = move->plan->files[file].target_name;
+    char to[ADDING_NAME_SIZE];
+    adding_name(move->target, move->plan, file, to);
+    /* What was moved before the run was cut short: the preflight has seen its size. */
+    if (move->stage < 0 || faccessat(move->stage, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        return faccessat(move->folder, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+                   ? move_err(move, to, errno, e)
+                   : 0;
+    }
+    if (move->give &&
+        fchownat(move->stage, from, move->owner, move->group, AT_SYMLINK_NOFOLLOW) < 0) {
+        return target_disk_err(e, errno, "owner of '%s/%s/%s'", move->dir->path, move->folder_path,
+                               to);
+    }
+    return rename_new(move, from, to) < 0 ? move_err(move, to, errno, e) : 0;
+}
+
+/* Those that are Data.db, or those that are not; then their directory is synced, so that no loss
+ * of power keeps the one and loses the other. */
+static int move_kind(const struct move *move, uint32_t table, bool data, struct err *e)
+{
+    uint32_t first, end;
+    files_of(move->plan, table, &first, &end);
+    for (uint32_t i = first; i < end; i++) {
+        const bool is_data = move->plan->files[i].component == COMPONENT_DATA;
+        if (move->target->files[i].dir == move->dir_index && is_data == data &&
+            move_file(move, i, e) < 0) {
+            return -1;
+        }
+    }
+    return fsync(move->folder) < 0
+               ? target_disk_err(e, errno, "syncing '%s/%s'", move->dir->path, move->folder_path)
+               : 0;
+}
+
+/* Root leaves nothing that Cassandra may not read: without --owner, files get the owner of the
+ * table's directory, or of the one above it that was there. */
+static int find_owner(struct move *move, const char *keyspace)
+{
+    move->give = !move->target->config->set_owner && geteuid() == 0;
+    const char *const places[] = {move->folder_path, keyspace, ""};
+    for (size_t i = 0; i < ARRAY_SIZE(places) && move->give; i++) {
+        struct stat st;
+        autofd int fd = places[i][0] == '\0'
+                            ? fcntl(move->dir->root, F_DUPFD_CLOEXEC, 0)
+                            : safe_path_open(move->dir->root, places[i], O_RDONLY | O_DIRECTORY);
+        if (fd >= 0 && fstat(fd, &st) == 0) {
+            move->owner = st.st_uid;
+            move->group = st.st_gid;
+            return 0;
+        }
+        if (errno != ENOENT) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int make_folder(const struct move *move, const char *path, int *ret_fd)
+{
+    bool made = false;
+    autofd int fd = safe_path_make(move->dir->root, path, move->target->config, &made);
+    if (fd < 0 || (made && move->give && fchown(fd, move->owner, move->group) < 0) ||
+        (made && syncfs(move->dir->root) < 0)) {
+        return -1;
+    }
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static int open_move(struct move *move, const struct plan_table *table, struct err *e)
+{
+    autofree char *staged = xasprintf(TARGET_STAGE "/%s", table->target_folder);
+    move->stage = safe_path_open(move->dir->root, staged, O_RDONLY | O_DIRECTORY);
+    autofd int keyspace = -1;
+    if ((move->stage < 0 && errno != ENOENT) || find_owner(move, table->as_keyspace) < 0 ||
+        make_folder(move, table->as_keyspace, &keyspace) < 0 ||
+        make_folder(move, move->folder_path, &move->folder) < 0) {
+        return target_disk_err(e, errno, "opening '%s/%s'", move->dir->path, move->folder_path);
+    }
+    return 0;
+}
+
+static int move_table(const struct target *target, const struct plan *plan, uint32_t table,
+                      unsigned dir, struct err *e)
+{
+    struct move move = {.target = target,
+                        .plan = plan,
+                        .dir = &target->dirs[dir],
+                        .dir_index = dir,
+                        .folder_path = target->tables[table].folder,
+                        .stage = -1,
+                        .folder = -1};
+    int result = open_move(&move, &plan->tables[table], e);
+    if (result == 0) {
+        result = move_kind(&move, table, false, e);
+    }
+    if (result == 0) {
+        result = move_kind(&move, table, true, e);
+    }
+    const int fds[] = {move.stage, move.folder};
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]); /* directories */
+        }
+    }
+    return result;
+}
+
+static bool has_files_in(const struct target *target, const struct plan *plan, uint32_t table,
+                         unsigned dir)
+{
+    uint32_t first, end;
+    files_of(plan, table, &first, &end);
+    while (first < end && target->files[first].dir != dir) {
+        first++;
+    }
+    return first < end;
+}
+
+int adding_move(const struct target *target, const struct plan *plan, struct err *e)
+{
+    for (uint32_t i = 0; i < plan->table_count; i++) {
+        if (!plan->tables[i].added) {
+            continue;
+        }
+        ASSERT(target->tables[i].sealed);
+        for (unsigned k = 0; k < target->dir_count; k++) {
+            if (has_files_in(target, plan, i, k) && move_table(target, plan, i, k, e) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
