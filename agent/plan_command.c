@@ -123,8 +123,10 @@ int plan_run(const struct config *config, struct err *e)
 {
     struct planning planning __attribute__((cleanup(planning_done))) = {.config = *config};
     if (config->plan_schema) {
-        /* A loader's layout has no place for schema.cql, and no target is looked at. */
+        /* A loader's layout and a table that is added have no place for schema.cql, and no target
+         * is looked at. */
         planning.config.layout = LAYOUT_DATA;
+        planning.config.map.count = 0;
         planning.config.target_count = 0;
     }
     if (source_open(&planning.config, &planning.source, e) != 0) {

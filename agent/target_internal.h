@@ -1,7 +1,7 @@
 /*
  * target_internal: what the files of the target share: target.c (open, begin, finish), preflight.c
- * (check), placement.c, replace.c, adding.c, earlier.c, stamp.c, target_status.c, file_sink.c and
- * commit.c. Nobody else includes this.
+ * (check), placement.c, replace.c, adding.c, adding_move.c, earlier.c, stamp.c, target_status.c,
+ * file_sink.c and commit.c. Nobody else includes this.
  */
 #ifndef PENATES_TARGET_INTERNAL_H
 #define PENATES_TARGET_INTERNAL_H
@@ -139,8 +139,10 @@ int adding_resolve(struct target *target, const struct plan *plan, struct err *e
 int adding_preview(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 /* Chooses the numbers for good, and journals them. */
 int adding_settle(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
-/* Moves the staged files in; goes on where an earlier run stopped. */
+/* adding_move.c: moves the staged files in; goes on where an earlier run stopped. */
 int adding_move(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* The files of a table, which are side by side: [*ret_first .. *ret_end). */
+void adding_files(const struct plan *plan, uint32_t table, uint32_t *ret_first, uint32_t *ret_end);
 /* Where a table of the plan really is, or will be. */
 const char *adding_folder(const struct target *target, const struct plan *plan, uint32_t table);
 /* The name of a file in its final place. */

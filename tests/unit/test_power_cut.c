@@ -101,13 +101,11 @@ static void replaced_table(void **state)
 static void added_tables(void **state)
 {
     (void)state;
-    for (unsigned dirs = 1; dirs <= 2; dirs++) {
-        struct rig rig;
-        rig_init(&rig, dirs);
-        rig_add(&rig);
-        cut_everywhere(&rig, WAY_ADD);
-        rig_done(&rig);
-    }
+    struct rig rig;
+    rig_init(&rig, 2);
+    rig_add(&rig);
+    cut_everywhere(&rig, WAY_ADD);
+    rig_done(&rig);
 }
 
 /* Few descriptors make small groups, and folders that exist need no syncfs: commit then syncs each
