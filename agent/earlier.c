@@ -76,7 +76,7 @@ int earlier_put_away(struct target *target, struct err *e)
             return -1;
         }
     }
-    static const char *const NAMES[] = {"journal", "report.json", "restored"};
+    static const char *const NAMES[] = {"journal", "report.json", "after", "restored"};
     for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
         if (put_away(target, first, folder, NAMES[i], e) < 0) {
             return -1;

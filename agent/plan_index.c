@@ -187,6 +187,10 @@ void plan_index(struct plan_work *work)
     const char *why;
     if (work->config->layout == LAYOUT_LOADER) {
         tell(work, INDEXES_REBUILT, "built where the files are loaded");
+    } else if (work->config->map.count > 0) {
+        tell(work, INDEXES_REBUILD,
+             "of an added table: nodetool refresh builds them, a start of "
+             "Cassandra does not");
     } else if (!selection_takes_table(&work->config->selection, "system", "IndexInfo", &why)) {
         tell(work, INDEXES_REBUILD, "system.IndexInfo is not selected: that of the target counts");
     } else if (dropped) {

@@ -214,6 +214,7 @@ static const char *const OLD_PEOPLE[][2] = {
 static const char *const OLD_HOME[][2] = {
     {"journal", "not read"},
     {"report.json", "an old report"},
+    {"after", "an old command"},
     {"restored", "{\"format\":1,\"restore\":\"s3://other\",\"plan\":\"p\","
                  "\"finished\":\"2026-11-23T08:00:00Z\"}\n"},
     {"replaced/ks/t-1/nb-1-big-Data.db", "replaced"},
