@@ -6,10 +6,11 @@
  *     DIR/.penates/tmp/       files under way; nothing in here counts, a rerun empties it
  *     DIR/.penates/stage/     verified tables that wait for --replace, --as or --table-map
  *     DIR/.penates/replaced/  what --replace took out of the way; never deleted by us
- *     DIR/.penates/earlier/   journal, report, stamp, after and replaced/ of finished restores of
- * other selections, one directory each, by the time of their end DIR/.penates/report.json,
- * DIR/.penates/restored (the stamp, written last) DIR/.penates/after      which commands of --after
- * have succeeded since
+ *     DIR/.penates/report.json, DIR/.penates/restored (the stamp, written last)
+ *     DIR/.penates/after      which commands of --after have succeeded since
+ *     DIR/.penates/earlier/   a folder for each finished restore of another selection that made
+ *                             room, by the time of its end: its journal, report, stamp, after and
+ *                             replaced/
  *
  * Of several directories the first holds journal, report and stamp; in the others .penates/first
  * names it. A crash leaves nothing worse than a file in place that the journal does not know; a
