@@ -208,6 +208,12 @@ static int check_whole(const struct config *config, struct err *e)
                 config->json ? "--json" : "--out");
         return err_hint(e, "leave one of the two out");
     }
+    if (config->layout == LAYOUT_LOADER &&
+        (config->apply_yaml != NULL || config->set_aside_stale)) {
+        err_set(e, ERR_CONFIG, "%s: no node starts on the files of --layout loader",
+                config->apply_yaml != NULL ? "--apply-yaml" : "--set-aside-stale");
+        return err_hint(e, "leave one of the two out");
+    }
     if (config->memory < 2 * config->part_size) {
         err_set(e, ERR_CONFIG, "--memory: %llu bytes hold less than two parts of %llu bytes",
                 (unsigned long long)config->memory, (unsigned long long)config->part_size);

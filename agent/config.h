@@ -63,6 +63,8 @@ struct config {
 
     /* The node that the files are for */
     struct cassandra_version cassandra_version; /* --cassandra-version */
+    const char *apply_yaml;                     /* --apply-yaml FILE */
+    bool set_aside_stale;                       /* --set-aside-stale */
 
     /* Limits */
     uint64_t memory;  /* bytes for data in flight; default from RAM and cgroup */

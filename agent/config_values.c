@@ -49,6 +49,8 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_MODE] = {.take = config_take_mode, .offset = FIELD(mode), .min = 0600},
     [OPTION_DIR_MODE] = {.take = config_take_mode, .offset = FIELD(dir_mode), .min = 0700},
     [OPTION_REPLACE] = {.take = config_take_tables, .offset = FIELD(replace)},
+    [OPTION_APPLY_YAML] = {.take = config_take_text, .offset = FIELD(apply_yaml)},
+    [OPTION_SET_ASIDE_STALE] = {.take = config_take_flag, .offset = FIELD(set_aside_stale)},
     [OPTION_CASSANDRA_VERSION] = {.take = config_take_version, .offset = FIELD(cassandra_version)},
     [OPTION_AFTER] = {.take = config_take_commands, .offset = FIELD(after)},
     [OPTION_AS] = {.take = config_take_as, .offset = FIELD(as)},

@@ -5,6 +5,7 @@
 #include "agent/base/parse.h"
 #include "agent/commands.h"
 #include "agent/identity.h"
+#include "agent/node_setup.h"
 #include "agent/out_file.h"
 #include "agent/plan_json.h"
 #include "agent/plan_print.h"
@@ -85,7 +86,9 @@ static int try_target(const struct planning *planning, enum target_state state, 
         return 0;
     }
     const struct plan *plan = planning->plan;
-    if (target_check(planning->target, plan, e) != 0) {
+    struct node_setup setup __attribute__((cleanup(node_setup_done))) = {0};
+    if (target_check(planning->target, plan, e) != 0 ||
+        node_setup_check(&setup, &planning->config, plan, e) != 0) {
         return -1;
     }
     report_log_added(planning->target, plan);

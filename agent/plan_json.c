@@ -1,8 +1,22 @@
 #include "agent/plan_json.h"
 
+#include "agent/apply_yaml.h"
 #include "agent/base/mem.h"
 #include "agent/plan_print.h"
 #include "agent/selection_json.h"
+
+/* What a node with this token needs in its cassandra.yaml; texts, as they stand there. */
+static void put_yaml(struct json *json, const char *token)
+{
+    char count[APPLY_YAML_COUNT_SIZE];
+    struct yaml_setting settings[APPLY_YAML_SETTINGS];
+    apply_yaml_settings(token, count, settings);
+    json_open_object(json, "cassandra_yaml");
+    for (size_t i = 0; i < APPLY_YAML_SETTINGS; i++) {
+        json_string(json, settings[i].key, settings[i].value);
+    }
+    json_close(json);
+}
 
 void plan_json_nodes(struct json *json, const struct plan *plan)
 {
@@ -22,6 +36,7 @@ void plan_json_nodes(struct json *json, const struct plan *plan)
         json_u64(json, "missing", node->missing);
         json_string(json, "indexes", plan_indexes_name(node->indexes));
         json_string(json, "indexes_why", node->indexes_why);
+        put_yaml(json, node->token);
         json_close(json);
     }
     json_close(json);

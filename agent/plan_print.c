@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "agent/apply_yaml.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/text_table.h"
@@ -213,6 +214,20 @@ static void print_warnings(const struct plan *plan, FILE *file)
     text_table_free(table);
 }
 
+/* One set of lines a node. */
+static void print_yaml(const struct plan *plan, FILE *file)
+{
+    char count[APPLY_YAML_COUNT_SIZE];
+    struct yaml_setting settings[APPLY_YAML_SETTINGS];
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        (void)fprintf(file, "\ncassandra.yaml of node %s:\n", plan->nodes[i].token);
+        apply_yaml_settings(plan->nodes[i].token, count, settings);
+        for (size_t k = 0; k < APPLY_YAML_SETTINGS; k++) {
+            (void)fprintf(file, "  %s: %s\n", settings[k].key, settings[k].value);
+        }
+    }
+}
+
 static void print_space(const struct config *config, const struct plan *plan, FILE *file)
 {
     char text[BYTES_TEXT_SIZE], need[BYTES_TEXT_SIZE];
@@ -248,6 +263,7 @@ void plan_print(const struct config *config, const char *source_name, const stru
     print_left_out(plan, file);
     print_missing(plan, file);
     print_warnings(plan, file);
+    print_yaml(plan, file);
     print_space(config, plan, file);
     (void)fprintf(file, "\nrequests: %" PRIu64 " to list, %" PRIu64 " to fetch\n",
                   plan->list_requests, plan_get_requests(plan, config->part_size));

@@ -85,6 +85,12 @@ void report_set_target(struct report *report, const struct target *target)
     report->target = target;
 }
 
+void report_set_setup(struct report *report, const struct node_setup *setup)
+{
+    ASSERT(report->setup == NULL && setup != NULL);
+    report->setup = setup;
+}
+
 void report_set_earlier(struct report *report, const struct target_summary *summary)
 {
     ASSERT(report->plan == NULL);

@@ -8,6 +8,7 @@
 #define PENATES_REPORT_H
 
 #include "agent/after.h"
+#include "agent/node_setup.h"
 #include "agent/target.h"
 #include "agent/transfer.h"
 
@@ -47,6 +48,9 @@ void report_set_plan(struct report *report, const struct plan *plan, const uint8
 
 /* Borrowed; after target_put_in_place. */
 void report_set_target(struct report *report, const struct target *target);
+
+/* What is done for the node; borrowed, and told as it stands at the end. */
+void report_set_setup(struct report *report, const struct node_setup *setup);
 
 /* In place of a plan: what an earlier run has finished, and this one found. */
 void report_set_earlier(struct report *report, const struct target_summary *summary);

@@ -16,8 +16,9 @@ struct report {
     /* set once */
     const struct config *config;
     char *source_name;
-    int64_t started_ms; /* wall clock */
-    uint64_t start_ms;  /* monotonic */
+    int64_t started_ms;             /* wall clock */
+    uint64_t start_ms;              /* monotonic */
+    const struct node_setup *setup; /* NULL: of a verify */
 
     /* set once there is a plan; one entry a file */
     const struct plan *plan;

@@ -147,6 +147,32 @@ static void put_plan(struct json *json, const struct report *report)
     put_files(json, report);
 }
 
+static void put_setup(struct json *json, const struct node_setup *setup)
+{
+    json_open_array(json, "set_aside");
+    for (size_t i = 0; i < setup->stale.count; i++) {
+        const struct stale_folder *folder = &setup->stale.folders[i];
+        if (folder->aside != NULL) {
+            json_open_object(json, NULL);
+            json_string(json, "folder", folder->path);
+            json_string(json, "to", folder->aside);
+            json_u64(json, "files", folder->files);
+            json_u64(json, "bytes", folder->bytes);
+            json_close(json);
+        }
+    }
+    json_close(json);
+    if (setup->applied.file == NULL) {
+        json_null(json, "apply_yaml");
+        return;
+    }
+    json_open_object(json, "apply_yaml");
+    json_string(json, "file", setup->applied.file);
+    json_bool(json, "changed", setup->applied.changed);
+    json_string(json, "original", setup->applied.before);
+    json_close(json);
+}
+
 char *report_json(const struct report *report)
 {
     const struct config *config = report->config;
@@ -175,6 +201,9 @@ char *report_json(const struct report *report)
     put_amounts(&json, report, &counts);
     json_close(&json);
     put_checks(&json, &counts);
+    if (report->setup != NULL) {
+        put_setup(&json, report->setup);
+    }
     if (report->plan != NULL) {
         put_plan(&json, report);
     }

@@ -92,6 +92,24 @@ static bool only_adds(const struct plan *plan)
     return only;
 }
 
+static void log_setup(const struct node_setup *setup)
+{
+    for (size_t i = 0; i < setup->stale.count; i++) {
+        const struct stale_folder *folder = &setup->stale.folders[i];
+        if (folder->aside != NULL) {
+            log_info("set aside: %" PRIu64 " files of '%s', now in '%s'", folder->files,
+                     folder->path, folder->aside);
+        }
+    }
+    const struct apply_yaml *applied = &setup->applied;
+    if (applied->file != NULL && applied->changed) {
+        log_info("%s: has the node's token now; the original is '%s'", applied->file,
+                 applied->before == NULL ? "gone" : applied->before);
+    } else if (applied->file != NULL) {
+        log_info("%s: has the node's token already", applied->file);
+    }
+}
+
 static void log_next(const struct report *report)
 {
     const struct config *config = report->config;
@@ -113,8 +131,11 @@ static void log_next(const struct report *report)
         log_info("next: the tables asked for are in %s; a stopped node that has their schema may "
                  "start on it",
                  config->targets[0]);
+    } else if (config->apply_yaml != NULL) {
+        log_info("next: start Cassandra on %s", config->targets[0]);
     } else {
-        log_info("next: start Cassandra on %s; empty its commitlog, hints and saved_caches before",
+        log_info("next: start Cassandra on %s, with the node's token in cassandra.yaml ('penates "
+                 "plan' shows the lines)",
                  config->targets[0]);
     }
 }
@@ -144,6 +165,9 @@ void report_log(const struct report *report)
         ASSERT(report->plan != NULL);
         log_info("sample: %" PRIu64 " of %" PRIu32 " files; --seed %" PRIu64 " picks it again",
                  counts.wanted.files, report->plan->file_count, report->config->seed);
+    }
+    if (report->setup != NULL) {
+        log_setup(report->setup);
     }
     log_next(report);
 }

@@ -10,6 +10,7 @@
 #include "agent/base/parse.h"
 #include "agent/commands.h"
 #include "agent/identity.h"
+#include "agent/node_setup.h"
 #include "agent/plan_print.h"
 #include "agent/report_out.h"
 #include "agent/signals.h"
@@ -23,6 +24,7 @@ struct restore {
     struct plan *plan;
     struct progress *progress;
     struct report *report;
+    struct node_setup setup;
     bool begun; /* there is a journal that can note a failure */
     bool done;  /* nothing was left to do */
 };
@@ -30,6 +32,7 @@ struct restore {
 static void restore_done(struct restore *restore)
 {
     report_free(restore->report);
+    node_setup_done(&restore->setup);
     progress_free(restore->progress);
     target_free(restore->target);
     plan_free(restore->plan);
@@ -77,6 +80,7 @@ static int look_at_target(struct restore *restore, struct err *e)
         break;
     case TARGET_DONE:
         restore->done = true;
+        target_pin(restore->target, &restore->config.selection);
         return count_done(restore, e);
     }
     return 0;
@@ -147,7 +151,8 @@ static int transfer(struct restore *restore, struct err *e)
 
 static int finish(struct restore *restore, struct err *e)
 {
-    if (target_put_in_place(restore->target, restore->plan, e) != 0) {
+    if (target_put_in_place(restore->target, restore->plan, e) != 0 ||
+        node_setup_finish(&restore->setup, &restore->config, restore->plan, e) != 0) {
         return -1;
     }
     report_set_target(restore->report, restore->target);
@@ -174,9 +179,12 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     if (restore->done) {
-        return run_after(restore, e);
+        return node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
+                   ? -1
+                   : run_after(restore, e);
     }
     if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
+        node_setup_check(&restore->setup, &restore->config, restore->plan, e) != 0 ||
         prove_readable(restore, e) != 0) {
         return -1;
     }
@@ -185,7 +193,8 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     restore->begun = true;
-    if (transfer(restore, e) != 0 || finish(restore, e) != 0) {
+    if (node_setup_begin(&restore->setup, &restore->config, e) != 0 || transfer(restore, e) != 0 ||
+        finish(restore, e) != 0) {
         return -1;
     }
     restore->begun = false; /* and finished: it is not the restore that fails from here on */
@@ -201,6 +210,7 @@ int restore_run(const struct config *config, struct err *e)
     }
     ASSERT(restore.source != NULL);
     restore.report = report_new(&restore.config, restore.source->name);
+    report_set_setup(restore.report, &restore.setup);
     const int result = restore_all(&restore, e);
     if (result != 0 && restore.begun && e->kind != ERR_CANCELLED) {
         target_record_failure(restore.target, e->text);
