@@ -167,10 +167,24 @@ def test_stale_files_of_a_node_that_lives_are_a_warning(small, node):
     table = node / "data" / "ks" / "users-5a1c395eb41f11e6bb4d2d6e00000000"
     table.mkdir(parents=True)
     (table / "nb-9-big-Data.db").write_bytes(b"old")
+    moving = restore(small, node, "--replace", "ks.users", "--set-aside-stale")
+    assert moving.code == 78, moving.err
+    assert "a node that lives" in moving.error
     result = restore(small, node, "--replace", "ks.users")
     assert result.code == 0, result.err
     assert "nodetool drain" in result.err
     assert (node / "hints" / "5a1c395e-1700000000000-2.hints").exists()
+
+
+def test_stale_files_of_a_node_that_gets_a_table_are_its_own(small, node):
+    names = soil(node)
+    (node / "data" / "ks" / "users2-5a1c395eb41f11e6bb4d2d6e00000001").mkdir(parents=True)
+    moving = restore(small, node, "--include", "ks.users", "--as", "ks.users2", "--set-aside-stale")
+    assert moving.code == 78, moving.err
+    result = restore(small, node, "--include", "ks.users", "--as", "ks.users2")
+    assert result.code == 0, result.err
+    assert "drain" not in result.err
+    assert names <= {path.name for path in node.glob("*/*") if path.is_file()}
 
 
 def test_stale_files_are_looked_for_where_cassandra_yaml_says(small, node, tmp_path):
