@@ -4,9 +4,10 @@
  *     plan_select       the nodes, and the restore point of each
  *     plan_collect      manifest and listings ─▶ candidates
  *     plan_group        candidates ─▶ sets: one SSTable of one incarnation, or a table's side files
- *     plan_collide      sets of one name: the same SSTable, or another one that needs another
- * number plan_incarnation  of a table that was created twice: which is meant plan_index whether
- * system."IndexInfo" may be believed plan_place        sets ─▶ tables, files and their targets
+ *     plan_collide      sets of one name: the same SSTable, or another one that needs a number
+ *     plan_incarnation  of a table that was created twice: which is meant
+ *     plan_index        whether system."IndexInfo" may be believed
+ *     plan_place        sets ─▶ tables, files and their targets
  *     plan_map          whether --as and --table-map fit what was selected
  *
  * One thread, but for the listing of v1 minutes; gone when the plan is built.

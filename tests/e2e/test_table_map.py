@@ -124,6 +124,24 @@ def test_which_directory(server, target):
     assert len(sha256_tree(target / "ks2" / f"people-{ID}")) == 4
 
 
+def test_the_same_sstable_is_there_already(target):
+    """A name with a UUID is that of one SSTable in the world."""
+    backup = SmallBackup()
+    prefix = "nb-3gp1_0kd1_2n3xs2q7o1x8a8v2x9-big-"
+    for part in ("Data.db", "Index.db"):
+        backup.add(prefix + part, part.encode())
+    backup.add(prefix + "TOC.txt", b"Data.db\nIndex.db\nTOC.txt\n")
+    with FakeS3(backup.seal()) as server:
+        assert add(server, target).code == 0
+        there = sha256_tree(target)
+        assert f"ks2/people-{ID}/{prefix}Data.db" in there
+        shutil.rmtree(target / ".penates")
+        result = add(server, target)
+        assert result.code == 78
+        assert f"SSTable '{prefix[:-1]}' is in 'ks2/people-{ID}' already" in result.error
+        assert sha256_tree(target) == there and not (target / ".penates").exists()
+
+
 def test_second_errand_and_earlier_reports(server, target):
     assert add(server, target).code == 0
     first = (target / ".penates" / "report.json").read_text()
