@@ -102,7 +102,7 @@ int node_setup_check(struct node_setup *setup, const struct config *config, cons
     if (config->layout == LAYOUT_LOADER) {
         return 0;
     }
-    const char *token;
+    const char *token = NULL;
     if (config->apply_yaml != NULL && (one_token(config, plan, &token, e) < 0 ||
                                        apply_yaml_check(config->apply_yaml, token, e) < 0)) {
         return -1;
@@ -122,7 +122,7 @@ int node_setup_finish(struct node_setup *setup, const struct config *config,
         return 0;
     }
     ASSERT(config->layout == LAYOUT_DATA && setup->applied.file == NULL);
-    const char *token;
+    const char *token = NULL;
     if (one_token(config, plan, &token, e) < 0) {
         return -1;
     }
