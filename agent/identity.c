@@ -82,10 +82,8 @@ static void put_place(FILE *file, const struct selection *selection)
 char *identity_of(const struct config *config, const char *source_name)
 {
     const struct selection *selection = &config->selection;
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-    ASSERT(file != NULL);
+    struct mem_file mem;
+    FILE *const file = mem_file_open(&mem);
     put_word(file, source_name);
     put_time(file, selection);
     put_place(file, selection);
@@ -108,7 +106,5 @@ char *identity_of(const struct config *config, const char *source_name)
         put_option(file, OPTION_AS, config->as);
     }
     put_names(file, OPTION_TABLE_MAP, &config->table_map);
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
-    return text;
+    return mem_file_close(&mem);
 }

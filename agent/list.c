@@ -74,11 +74,8 @@ static int put_object(void *ctx, const struct restore_point *point, struct err *
 /* Kept back until all is known: half a document on stdout would help nobody. */
 static int list_json(const struct config *config, struct source *source, struct err *e)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-    ASSERT(file != NULL);
-    struct json json = JSON_INIT(file, true);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), true);
     json_open_object(&json, NULL);
     json_string(&json, "format", "penates-list");
     json_u64(&json, "version", 1);
@@ -88,12 +85,10 @@ static int list_json(const struct config *config, struct source *source, struct 
     json_close(&json);
     json_close(&json);
     json_end(&json);
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
+    autofree char *text = mem_file_close(&mem);
     if (result == 0) {
-        (void)fwrite(text, 1, size, stdout); /* the flush tells */
+        (void)fputs(text, stdout); /* the flush tells */
     }
-    free(text);
     return result;
 }
 

@@ -142,10 +142,8 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     }
     choose_patterns(&policy, &config->selection);
     autofree char *bucket_arn = xasprintf("arn:%s:s3:::%s", partition(config), policy.bucket);
-    size_t size;
-    FILE *file = open_memstream(ret, &size);
-    ASSERT(file != NULL);
-    struct json json = JSON_INIT(file, true);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), true);
     json_open_object(&json, NULL);
     json_string(&json, "Version", "2012-10-17");
     json_open_array(&json, "Statement");
@@ -154,8 +152,7 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     json_close(&json);
     json_close(&json);
     json_end(&json);
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
+    *ret = mem_file_close(&mem);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "agent/json_write.h"
 #include "agent/options.h"
 #include "agent/plan_json.h"
@@ -177,11 +178,8 @@ char *report_json(const struct report *report)
 {
     const struct config *config = report->config;
     const struct report_counts counts = report_count_all(report);
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-    ASSERT(file != NULL);
-    struct json json = JSON_INIT(file, true);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), true);
     json_open_object(&json, NULL);
     put_head(&json, report, "penates-report");
     put_failure(&json, report, sizeof(report->failure.text));
@@ -209,19 +207,15 @@ char *report_json(const struct report *report)
     }
     json_close(&json);
     json_end(&json);
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
-    return text;
+    return mem_file_close(&mem);
 }
 
 /* With texts of at most `most` bytes. */
-static char *make_line(const struct report *report, size_t most, size_t *ret_size)
+static char *make_line(const struct report *report, size_t most)
 {
     const struct report_counts counts = report_count_all(report);
-    char *text = NULL;
-    FILE *file = open_memstream(&text, ret_size);
-    ASSERT(file != NULL);
-    struct json json = JSON_INIT(file, false);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), false);
     json_open_object(&json, NULL);
     put_head(&json, report, "penates-result");
     put_failure(&json, report, most);
@@ -242,18 +236,15 @@ static char *make_line(const struct report *report, size_t most, size_t *ret_siz
     json_u64(&json, "warnings", report->plan == NULL ? 0 : report->plan->warning_count);
     json_close(&json);
     json_end(&json);
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
-    return text;
+    return mem_file_close(&mem);
 }
 
 char *report_line(const struct report *report)
 {
     size_t most = 512;
     for (;;) {
-        size_t size;
-        autofree char *line = make_line(report, most, &size);
-        if (size <= REPORT_LINE_SIZE_MAX) {
+        autofree char *line = make_line(report, most);
+        if (strlen(line) <= REPORT_LINE_SIZE_MAX) {
             return TAKE_PTR(line);
         }
         ASSERT(most > 0); /* the rest has a fixed size, far below the limit */

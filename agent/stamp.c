@@ -48,19 +48,14 @@ static void put_stamp(struct json *json, const struct target *target, const stru
 /* As JSON; `plan` NULL: the head only. Freed by the caller. */
 static char *compose(const struct target *target, const struct plan *plan)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *const file = open_memstream(&text, &size);
-    ASSERT(file != NULL);
-    struct json json = JSON_INIT(file, false);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), false);
     if (plan == NULL) {
         put_head(&json, target);
     } else {
         put_stamp(&json, target, plan);
     }
-    const int failed = fclose(file);
-    ASSERT(failed == 0); /* memory only */
-    return text;
+    return mem_file_close(&mem);
 }
 
 int stamp_look(const struct target *target, char **ret_other, struct err *e)

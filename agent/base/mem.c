@@ -161,3 +161,19 @@ size_t arena_bytes(const struct arena *arena)
 {
     return arena->bytes;
 }
+
+FILE *mem_file_open(struct mem_file *mem)
+{
+    *mem = (struct mem_file){0};
+    mem->file = open_memstream(&mem->text, &mem->size);
+    ASSERT(mem->file != NULL);
+    return mem->file;
+}
+
+char *mem_file_close(struct mem_file *mem)
+{
+    const int failed = fclose(mem->file);
+    mem->file = NULL;
+    ASSERT(failed == 0 && mem->text != NULL); /* short of memory */
+    return TAKE_PTR(mem->text);
+}

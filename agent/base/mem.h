@@ -26,6 +26,16 @@ static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *ret_sum)
     return true;
 }
 
+/* A FILE that writes to memory: nothing is lost, so its calls need no check. */
+struct mem_file {
+    FILE *file;
+    char *text;
+    size_t size; /* of the text, once closed */
+};
+FILE *mem_file_open(struct mem_file *mem);
+/* The text, which the caller frees. */
+char *mem_file_close(struct mem_file *mem);
+
 /*
  * Strings that live as long as the arena, equal ones stored once when asked for. One owner, one
  * thread at a time while it grows; readers need no lock afterwards.

@@ -229,15 +229,18 @@ static struct creds *creds_of(struct source *source)
     return creds_new_in(&no_options, &system);
 }
 
-static void source_init(struct source *source, const char *id, const char *expires)
+static struct creds *source_begin(struct source *source, const char *id, const char *expires)
 {
     *source = (struct source){.id = id, .expires = expires, .now_ms = start_ms};
     mutex_init(&source->lock);
     cond_init(&source->changed);
+    return creds_of(source);
 }
 
-static void source_done(struct source *source)
+/* creds NULL: they were freed before. */
+static void source_end(struct source *source, struct creds *creds)
 {
+    creds_free(creds);
     cond_done(&source->changed);
     mutex_done(&source->lock);
 }
@@ -269,8 +272,7 @@ static void test_renewal(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", AT_9);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     expect_at(creds, &source, 44, "A", 1);
     source.id = NULL; /* a failed renewal keeps what there is, and waits a minute */
@@ -287,29 +289,25 @@ static void test_renewal(void **state)
     source.expires = NULL;
     expect_at(creds, &source, 106, "C", 7);
     expect_at(creds, &source, 100000, "C", 7);
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 static void test_short_lived_ones_are_not_asked_for_each_time(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", "2026-11-23T08:05:00Z");
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", "2026-11-23T08:05:00Z");
     expect_at(creds, &source, 0, "A", 1);
     expect_at(creds, &source, 0, "A", 1);
     expect_at(creds, &source, 1, "A", 2);
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 static void test_rejection(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", NULL);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", NULL);
     struct creds_value a;
     struct creds_value other = {.id = "X"};
     struct err e = ERR_INIT;
@@ -335,8 +333,7 @@ static void test_rejection(void **state)
     source.id = NULL; /* nothing better to be had: the old ones */
     expect_at(creds, &source, 0, "B", 3);
     expect_at(creds, &source, 0, "B", 3);
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 struct caller {
@@ -405,8 +402,7 @@ static void test_one_asks_for_all(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, NULL, NULL);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, NULL, NULL);
     static struct caller callers[CALLERS];
     run_callers(creds, &source, 1, callers);
     for (size_t i = 0; i < CALLERS; i++) {
@@ -426,8 +422,7 @@ static void test_one_asks_for_all(void **state)
     for (size_t i = 0; i < CALLERS; i++) {
         assert_string_equal(callers[i].value.id, "B");
     }
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 /* Its caller is a net thread: all its transfers would wait for an answer that may never come. */
@@ -435,8 +430,7 @@ static void test_early_renewal_holds_nobody_up(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", AT_9);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     source.id = "B";
     set_now(&source, 58 * (int64_t)MINUTE);
@@ -451,8 +445,7 @@ static void test_early_renewal_holds_nobody_up(void **state)
     hold(&source, false);
     creds_wait(creds);
     expect_at(creds, &source, 58, "B", 2);
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 /* A renewal under way when all is over: nothing is freed below it. */
@@ -460,8 +453,7 @@ static void test_freed_during_a_renewal(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", AT_9);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     set_now(&source, 46 * (int64_t)MINUTE);
     struct creds_value value;
@@ -469,7 +461,7 @@ static void test_freed_during_a_renewal(void **state)
     assert_int_equal(creds_get(creds, &value, &e), 0);
     creds_free(creds);
     assert_int_equal(source.asked, 2);
-    source_done(&source);
+    source_end(&source, NULL);
 }
 
 /* The fetch under way began before the rejection and may bring the refused ones once more. */
@@ -477,8 +469,7 @@ static void test_rejection_during_a_fetch(void **state)
 {
     (void)state;
     struct source source;
-    source_init(&source, "A", AT_9);
-    struct creds *creds = creds_of(&source);
+    struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     set_now(&source, 46 * (int64_t)MINUTE);
     hold(&source, true);
@@ -491,8 +482,7 @@ static void test_rejection_during_a_fetch(void **state)
     creds_wait(creds);
     source.id = "B";
     expect_at(creds, &source, 46, "B", 3);
-    creds_free(creds);
-    source_done(&source);
+    source_end(&source, creds);
 }
 
 int main(void)
