@@ -27,6 +27,7 @@ void config_free(struct config *config)
     free((void *)config->selection.include.names);
     free((void *)config->selection.exclude.names);
     free((void *)config->replace.names);
+    free((void *)config->after.names);
     free((void *)config->table_map.names);
     free(config->map.items);
     free(config->selection.pins);
