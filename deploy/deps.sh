@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building Penates needs, where it is missing: on Debian 12, Ubuntu 22.04 and 24.04,
-# Amazon Linux 2023 and EL 9. With --tests also what tests/run.sh needs, on Debian and Ubuntu only.
+# Amazon Linux 2023 and EL 9. On Debian and Ubuntu only: with --tests also what tests/run.sh needs,
+# with --cassandra what tests/cassandra/run.sh needs, which has a Java 17 and Maven in it.
 set -euo pipefail
 
 apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-dev libssl-dev
@@ -8,6 +9,7 @@ apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-de
 apt_tests=(clang clang-format clang-tidy curl gcc-aarch64-linux-gnu gcovr git
     libc6-dev-arm64-cross libcmocka-dev man-db memcached ninja-build procps python3-venv
     shellcheck)
+apt_cassandra=(maven ninja-build openjdk-17-jdk-headless procps python3-venv)
 dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel libxml2-devel libyaml-devel make openssl-devel
     pkgconf-pkg-config python3 snappy-devel yajl-devel zlib-devel)
 
@@ -62,14 +64,24 @@ install_dnf() {
 }
 
 tests=0
-[ "${1:-}" != --tests ] || tests=1
+cassandra=0
+for option in "$@"; do
+    case $option in
+    --tests) tests=1 ;;
+    --cassandra) cassandra=1 ;;
+    *) echo "deps.sh: unknown: $option; --tests and --cassandra are known" >&2; exit 64 ;;
+    esac
+done
 if command -v apt-get >/dev/null; then
     install_apt "${apt_build[@]}"
     if [ "$tests" = 1 ]; then
         install_apt "${apt_tests[@]}"
         install_clang_runtime
     fi
-elif [ "$tests" = 1 ]; then
+    if [ "$cassandra" = 1 ]; then
+        install_apt "${apt_cassandra[@]}"
+    fi
+elif [ "$tests$cassandra" != 00 ]; then
     echo "deps.sh: the tests run on Debian 12 and Ubuntu only" >&2
     exit 1
 elif command -v dnf >/dev/null; then

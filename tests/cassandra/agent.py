@@ -1,9 +1,13 @@
 """The penates under test, as a process. PENATES names the binary."""
 
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
+
+from fake_s3 import FakeS3, tree_store
+from fake_s3.server import ACCESS_KEY, SECRET_KEY
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("PENATES", str(ROOT / "build" / "agent" / "penates"))
@@ -25,3 +29,18 @@ def restore(source, into, *args, env=None):
     done = run("restore", *source, *targets, "--report", report, *args, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(report.read_text())
+
+
+@contextlib.contextmanager
+def serve(tree, kind="s3", without=()):
+    """A tree of bucket/ and objects.tsv as a source, on an S3 server or as the directory that it is:
+    the arguments that name it, and the environment. The S3 server lacks the keys in `without`."""
+    if kind == "directory":
+        yield [pathlib.Path(tree) / "bucket" / "backup"], {}
+        return
+    store = tree_store(tree)
+    for key in without:
+        store.delete(key)
+    with FakeS3(store) as s3:
+        yield ([f"s3://{s3.bucket}/backup", "--endpoint", s3.endpoint, "--path-style"],
+               {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY})

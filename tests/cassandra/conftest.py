@@ -14,8 +14,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 for folder in (HERE.parent, HERE):  # fake_s3, and the modules of this folder
     sys.path.insert(0, str(folder))
 
+pytest.register_assert_rewrite("flavours")
+
 import jars  # noqa: E402
-import rows  # noqa: E402
 
 CHOSEN = os.environ.get("PENATES_CASSANDRA_VERSIONS", "3.11 4.1").split()
 assert set(CHOSEN) <= set(jars.VERSIONS), f"unknown versions in {CHOSEN}"
@@ -30,8 +31,3 @@ def pytest_generate_tests(metafunc):
 def all_jars():
     for version in CHOSEN:
         jars.fetch(version)
-
-
-def compare(found, wanted):
-    """Row by row, by count and sum; the failure names the tables."""
-    assert rows.lines(found) == rows.lines(wanted)

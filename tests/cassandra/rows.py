@@ -94,7 +94,7 @@ def _all(session, statement, rows):
                                  raise_on_first_error=True)
 
 
-def write(session, start, stop):
+def write(session, start, stop, delete=True):
     """The rows numbered start to stop - 1 of every table, and what they delete of earlier ones."""
     session.set_keyspace(KEYSPACE)  # the driver quotes it
     numbers = range(start, stop)
@@ -112,7 +112,8 @@ def write(session, start, stop):
                       f"VALUES ({', '.join('?' * len(names))})", [row(maker, n) for n in numbers])
     _all(session, "UPDATE hits SET n = n + ?, m = m - ? WHERE page = ? AND day = ?",
          [(n, 1, f"/p/{n % 50}", n % 3) for n in numbers])
-    _delete(session, range(start - DELETED_AFTER, stop - DELETED_AFTER))
+    if delete:
+        _delete(session, range(start - DELETED_AFTER, stop - DELETED_AFTER))
     time.sleep(max(0.0, fading_until - time.monotonic()))
 
 
@@ -197,3 +198,10 @@ def sums(session, keyspace=KEYSPACE):
 
 def lines(found):
     return "".join(f"{name} {count} {total}\n" for name, (count, total) in sorted(found.items()))
+
+
+def differences(found, wanted):
+    """In words, each table where the two are not the same."""
+    return [f"{name}: {found.get(name, 'missing')}, wanted {wanted.get(name, 'none')}"
+            for name in sorted(found.keys() | wanted.keys())
+            if found.get(name) != wanted.get(name)]
