@@ -17,6 +17,7 @@ for folder in (HERE.parent, HERE):  # fake_s3, and the modules of this folder
 pytest.register_assert_rewrite("flavours")
 
 import jars  # noqa: E402
+import rows  # noqa: E402
 
 CHOSEN = os.environ.get("PENATES_CASSANDRA_VERSIONS", "3.11 4.1").split()
 assert set(CHOSEN) <= set(jars.VERSIONS), f"unknown versions in {CHOSEN}"
@@ -31,3 +32,8 @@ def pytest_generate_tests(metafunc):
 def all_jars():
     for version in CHOSEN:
         jars.fetch(version)
+
+
+def compare(found, wanted):
+    """By count and sum of every table; a failure names those that differ."""
+    assert rows.differences(found, wanted) == []

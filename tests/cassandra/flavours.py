@@ -7,7 +7,7 @@ import re
 import rows
 import schema
 from backup import Backup
-from conftest import CHOSEN
+from conftest import CHOSEN, compare
 from node import Node, address, wait_for_index
 
 TOKEN = -3074457345618258603
@@ -83,6 +83,6 @@ def check_life(node, wanted, last):
         assert sorted(number for (number,) in numbers) == list(range(last))
         for index in schema.INDEXES:
             wait_for_index(session, schema.KEYSPACE, index)
-        assert rows.differences(rows.sums(session), wanted) == []
+        compare(rows.sums(session), wanted)
         node.verify(schema.KEYSPACE)
         assert node.log_errors() == []

@@ -12,7 +12,7 @@ import pytest
 
 import agent
 import rows
-from conftest import CHOSEN
+from conftest import CHOSEN, compare
 from node import Node, address, wait_for_index
 
 DATA = agent.ROOT / "tests" / "data"
@@ -29,6 +29,10 @@ def cases():
             for point in ("p1", "p2", "p3") if reader == HOME[backup] else ("p3",):
                 if reader in CHOSEN:
                     yield pytest.param(backup, reader, point, id=f"{backup}-{point}-on-{reader}")
+
+
+def serve(backup, kind="s3"):
+    return agent.serve(DATA / backup, kind)
 
 
 def date_range(backup, point):
@@ -59,7 +63,7 @@ def sums(session):
 
 def restored(folder, backup, version, point, kind="s3"):
     node = Node(folder, version, address(1), "another_cluster", tokens=[TOKEN])
-    with agent.serve(DATA / backup, kind) as (source, env):
+    with serve(backup, kind) as (source, env):
         agent.restore(source, node.data_dirs, "--range", date_range(backup, point), env=env)
     return node
 
@@ -72,7 +76,7 @@ def test_rows_of_the_source(tmp_path, backup, reader, point):
     with node.start():
         session = node.session()
         wait_for_index(session, "shop", "users_email_idx")
-        assert rows.differences(sums(session), wanted) == []
+        compare(sums(session), wanted)
         node.verify("shop", *TABLES)
         assert node.log_errors() == []
         assert session.execute("SELECT cluster_name FROM system.local").one() == \
