@@ -5,6 +5,8 @@
 #   lint      formatting, banned functions, layers, shell scripts, clang-tidy
 #   unit      gcc, release, warnings are errors: unit tests and the command-line checks
 #   e2e       that binary against S3 servers, faults, crashes
+#   cassandra real Cassandras start on what it restored, and read every row back;
+#             PENATES_SKIP_CASSANDRA=1 skips this stage and says so
 #   asan      clang with address and undefined-behaviour sanitizers: unit and end to end
 #   tsan      thread sanitizer: unit and end to end with 4 net threads and 8 workers
 #   fuzz      every fuzz target for FUZZ_SECONDS (20) each
@@ -16,7 +18,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 stages=("$@")
-[ $# -gt 0 ] || stages=(lint unit e2e asan tsan fuzz coverage cross)
+[ $# -gt 0 ] || stages=(lint unit e2e cassandra asan tsan fuzz coverage cross)
 venv=$root/.venv-tests
 jobs=$(nproc)
 
@@ -59,6 +61,11 @@ stage_unit() {
 stage_e2e() {
     build release gcc
     e2e release tests/e2e
+}
+
+stage_cassandra() {
+    build release gcc
+    PENATES="$root/build-tests/release/agent/penates" tests/cassandra/run.sh
 }
 
 stage_asan() {
