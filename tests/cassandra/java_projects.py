@@ -20,7 +20,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def fingerprint(project):
     digest = hashlib.sha256()
-    for path in sorted([project / "pom.xml", *project.rglob("*.java")]):
+    sources = [path for path in project.rglob("src/**/*") if path.is_file()]
+    for path in sorted([project / "pom.xml", *sources]):
         digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

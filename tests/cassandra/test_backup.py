@@ -9,6 +9,7 @@ import pytest
 import rows
 import schema
 from backup import Backup
+from conftest import CHOSEN
 from node import Node, address
 
 TOKEN = -3074457345618258603
@@ -17,7 +18,8 @@ LATER = AT + datetime.timedelta(minutes=3)
 LAST = AT + datetime.timedelta(minutes=7)
 
 # version, dialect, what is compressed again
-CASES = [("3.11", "v1", "ALL"), ("4.1", "v2", "IF_REQUIRED")]
+CASES = [case for case in (("3.11", "v1", "ALL"), ("4.1", "v2", "IF_REQUIRED"))
+         if case[0] in CHOSEN]
 
 
 def live_files(node, keyspace=schema.KEYSPACE):
