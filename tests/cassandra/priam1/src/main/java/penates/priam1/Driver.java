@@ -88,7 +88,7 @@ public final class Driver {
                 Map.entry("getBackupRacs", List.of()),
                 Map.entry("getBackupChunkSize", 5L << 20), // S3's least for a part.
                 Map.entry("getMaxBackupUploadThreads", 2),
-                Map.entry("getMaxBackupDownloadThreads", 4),
+                Map.entry("getMaxBackupDownloadThreads", 16),
                 Map.entry("getS3EndPoint", env("ENDPOINT")),
                 Map.entry("getDC", REGION),
                 Map.entry("getRac", REGION + "a"),
