@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -337,13 +338,12 @@ class Node:
 
     # Tools
 
-    def _tool(self, folder, memory, cls, args, check, timeout_s, agent=()):
-        command = [java(), f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                   "-XX:+PerfDisableSharedMem", *module_options(), *agent, *self._properties(),
-                   f"-Dlogback.configurationFile=file://{self.conf}/logback-tools.xml",
-                   "-cp", f"{self.conf}:{folder}/*", f"org.apache.cassandra.tools.{cls}",
-                   *map(str, args)]
-        return self._run(command, check, timeout_s)
+    def _tool_command(self, folder, memory, cls, args, agent=()):
+        return [java(), f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-XX:+PerfDisableSharedMem", *module_options(), *agent, *self._properties(),
+                f"-Dlogback.configurationFile=file://{self.conf}/logback-tools.xml",
+                "-cp", f"{self.conf}:{folder}/*", f"org.apache.cassandra.tools.{cls}",
+                *map(str, args)]
 
     def _run(self, command, check, timeout_s):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -356,15 +356,32 @@ class Node:
     def nodetool(self, *args, check=True, timeout_s=TOOL_S):
         """nodetool ARGS: its CompletedProcess. 3.11's own fails on a Java later than 8, so that of
         4.1 asks in its place (flush, snapshot, refresh, rebuild_index; not status or verify)."""
+        return self._run(self._nodetool(args), check, timeout_s)
+
+    def _nodetool(self, args):
         folder = jars.fetch("4.1") if self.version == "3.11" else self.jars
-        return self._tool(folder, "128M", "NodeTool",
-                          ["-h", "127.0.0.1", "-p", self.jmx_port, *args], check, timeout_s)
+        return self._tool_command(folder, "128M", "NodeTool",
+                                  ["-h", "127.0.0.1", "-p", self.jmx_port, *args])
 
     def tool(self, cls, *args, check=True, timeout_s=TOOL_S):
         """A class of org.apache.cassandra.tools with this node's configuration: BulkLoader
         (sstableloader), StandaloneVerifier, SSTableMetadataViewer, SSTableExport..."""
+        return self._run(self._offline_tool(cls, args), check, timeout_s)
+
+    def _offline_tool(self, cls, args):
         agent = [f"-javaagent:{next(self.jars.glob('jamm-*.jar'))}"]
-        return self._tool(self.jars, "512M", cls, args, check, timeout_s, agent)
+        return self._tool_command(self.jars, "512M", cls, args, agent)
+
+    def programs(self):
+        """nodetool and sstableloader as files, for scripts that call them: their paths."""
+        loader = self._offline_tool("BulkLoader", ["-f", self.yaml])
+        paths = []
+        for name, command in (("nodetool", self._nodetool([])), ("sstableloader", loader)):
+            path = self.folder / name
+            path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+            path.chmod(0o755)
+            paths.append(path)
+        return paths
 
     def verify(self, keyspace, *tables):
         """Every row of every SSTable of the tables, by the running node: CassandraError when one
