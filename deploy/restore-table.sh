@@ -314,10 +314,12 @@ load() { # load DIRECTORY
         run "${sstableloader[@]}" -d "$host" ${port:+-p "$port"} "$1" </dev/null >"$log" 2>&1 ||
             code=$?
     else
-        run "${nodetool[@]}" import "${to%%.*}" "${to#*.}" "$1" </dev/null >"$log" 2>&1 || code=$?
+        # Cassandra, which opens it, has another working directory.
+        run "${nodetool[@]}" import "${to%%.*}" "${to#*.}" "$(cd "$1" && pwd)" \
+            </dev/null >"$log" 2>&1 || code=$?
     fi
     if [ "$code" -ne 0 ]; then
-        tail -n 20 "$log" >&2
+        grep -vE '^\s+at |^progress:' "$log" | tail -n 20 >&2 || true
         fail 75 "$1: not loaded, exit code $code of $by" \
             'put right what is said above, and run the same command again'
     fi

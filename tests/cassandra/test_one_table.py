@@ -2,7 +2,6 @@
 nodetool import, or before Cassandra 4.0 with nodetool refresh."""
 
 import datetime
-import shutil
 
 import pytest
 
@@ -12,7 +11,7 @@ import schema
 from backup import Backup
 from conftest import compare
 from node import Node, address
-from one_table import restore_table, work_folder
+from one_table import restore_table
 
 TOKEN = 1234567890123456789
 LOST = "orders"
@@ -36,6 +35,10 @@ class Loss:
         self.old_dirs = self.node.table_dirs(schema.KEYSPACE, LOST)
         self.session.execute(f"DROP TABLE {LOST}")
         self.session.execute(f"CREATE TABLE {LOST} {schema.TABLES[LOST]}")
+
+
+def live_dirs(loss):
+    return set(loss.node.table_dirs(schema.KEYSPACE, LOST)) - set(loss.old_dirs)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_one_table_into_the_running_node(loss, version):
         assert done.returncode == 0, done.stderr
         count, _ = loss.sums[LOST]
         assert f"{name}: 0 rows before, {count} rows after" in done.stdout
-    (live,) = set(loss.node.table_dirs(schema.KEYSPACE, LOST)) - set(loss.old_dirs)
+    (live,) = live_dirs(loss)
     assert list(live.glob("*-Data.db"))
     compare(rows.sums(loss.session), loss.sums)
     loss.node.verify(schema.KEYSPACE, LOST)
@@ -73,15 +76,12 @@ def test_one_table_into_the_running_node(loss, version):
 
 
 def refresh(loss, name):
-    """What refresh takes lies in the table's own directory, under names that are free there."""
-    staged = work_folder(loss.node) / "files"
-    done = agent.run("restore", loss.source, "--include", name, "--layout", "loader", "--into",
-                     staged)
+    """Into the table's own directory; that of the dropped table is there, too, hence the id."""
+    (live,) = live_dirs(loss)
+    done = agent.run("restore", loss.source, "--include", name, "--as",
+                     f"{schema.KEYSPACE}.{live.name}", "--into", *loss.node.data_dirs)
     assert done.returncode == 0, done.stderr
-    (live,) = set(loss.node.table_dirs(schema.KEYSPACE, LOST)) - set(loss.old_dirs)
-    assert list(live.glob("*.db")) == []
-    for path in (staged / schema.KEYSPACE / LOST).iterdir():
-        shutil.move(path, live / path.name)
+    assert rows.sums(loss.session)[LOST][0] == 0, "nothing is seen before refresh"
     loss.node.nodetool("refresh", schema.KEYSPACE, LOST)
 
 

@@ -38,10 +38,17 @@ def start(nodes):
     for node in nodes:
         node.wait()
     end = time.monotonic() + 60
-    while any(len(list(node.session().execute("SELECT peer FROM system.peers"))) < len(nodes) - 1
-              for node in nodes):
+    while not are_one(nodes):
         assert time.monotonic() < end, "the nodes have not met"
         time.sleep(0.2)
+
+
+def are_one(nodes):
+    """Each knows all others, and all have one schema."""
+    asked = [(len(list(node.session().execute("SELECT peer FROM system.peers"))),
+              node.session().execute("SELECT schema_version FROM system.local").one())
+             for node in nodes]
+    return set(asked) == {(len(nodes) - 1, asked[0][1])}
 
 
 def stop(nodes):
@@ -122,8 +129,18 @@ def test_three_new_nodes(tmp_path, source):
         for node in nodes:
             assert node.log_errors() == []
         nodes[1].verify(schema.KEYSPACE, *schema.TABLES)
+        refuses_to_import(nodes[1], source, TOKENS[2])
     finally:
         stop(nodes)
+
+
+def refuses_to_import(node, source, token):
+    """Another node's files: half of their rows are not for this one."""
+    done = restore_table(node, source.place, f"{schema.KEYSPACE}.raw", "--by", "import",
+                         penates=["--token", token])
+    assert done.returncode == 75, done.stderr
+    assert "Some directories failed to import" in done.stderr
+    assert list(work_folder(node).glob(f"*/files/{schema.KEYSPACE}/raw/*-Data.db"))
 
 
 def test_a_node_without_backup(tmp_path, source):
@@ -175,51 +192,57 @@ def check_tables(node, source, *names):
     compare({name: found[name] for name in names}, {name: source.sums[name] for name in names})
 
 
-LOADED = {
-    "orders": ["orders"],
-    "Users": ["Users", "users_by_country", "Users.users_email_idx", "Users.Tags_Idx"],
-    "gone": ["gone"],
-}
-
-
-@pytest.mark.parametrize("table", LOADED)
-def test_one_table_elsewhere(source, elsewhere, table):
-    rows_wanted, _ = source.sums[table]
-    done = restore_table(elsewhere, source.place, f"{schema.KEYSPACE}.{table}", "--expect-rows",
-                         rows_wanted)
+def test_one_table_with_index_and_view(source, elsewhere):
+    wanted, _ = source.sums["Users"]
+    done = restore_table(elsewhere, source.place, f"{schema.KEYSPACE}.Users", "--expect-rows",
+                         wanted)
     assert done.returncode == 0, done.stderr
-    assert f"{schema.KEYSPACE}.{table}: 0 rows before, {rows_wanted} rows after" in done.stdout
-    check_tables(elsewhere, source, *LOADED[table])
-    elsewhere.verify(schema.KEYSPACE, table)
+    assert f"{schema.KEYSPACE}.Users: 0 rows before, {wanted} rows after" in done.stdout
+    check_tables(elsewhere, source, "Users", "users_by_country", "Users.users_email_idx",
+                 "Users.Tags_Idx")
+    elsewhere.verify(schema.KEYSPACE, "Users")
     assert list(work_folder(elsewhere).iterdir()) == []
 
 
-def test_counters_elsewhere(source, elsewhere):
-    """Twice: a second time changes nothing, and has to be asked for."""
-    name = f"{schema.KEYSPACE}.hits"
-    for args, code in (([], 0), ([], 78), (["--add-counters", "--work", "again"], 0)):
-        done = restore_table(elsewhere, source.place, name, *args)
-        assert done.returncode == code, done.stderr
-        check_tables(elsewhere, source, "hits")
+def test_one_table_under_another_name(source, elsewhere):
     session = elsewhere.session()
-    page, day, n = session.execute(f"SELECT page, day, n FROM {schema.quoted(schema.KEYSPACE)}.hits"
-                                   " LIMIT 1").one()
+    session.set_keyspace(schema.KEYSPACE)
+    session.execute(f"CREATE TABLE orders_then {schema.TABLES['orders']}")
+    done = restore_table(elsewhere, source.place, f"{schema.KEYSPACE}.orders", "--to",
+                         f"{schema.KEYSPACE}.orders_then")
+    assert done.returncode == 0, done.stderr
+    found = rows.sums(session)
+    assert found["orders_then"] == source.sums["orders"]
+    assert found["orders"][0] == 0
+
+
+def test_counters(source, elsewhere):
+    """A second time has to be asked for, and changes nothing; what was counted since stays."""
+    name, hits = f"{schema.KEYSPACE}.hits", f"{schema.quoted(schema.KEYSPACE)}.hits"
+    done = restore_table(elsewhere, source.place, name)
+    assert done.returncode == 0, done.stderr
+    check_tables(elsewhere, source, "hits")
+    session = elsewhere.session()
+    page, day, n = session.execute(f"SELECT page, day, n FROM {hits} LIMIT 1").one()
     where = f"WHERE page = '{page}' AND day = {day}"
-    hits = f"{schema.quoted(schema.KEYSPACE)}.hits"
     session.execute(f"UPDATE {hits} SET n = n + 1000 {where}")
-    done = restore_table(elsewhere, source.place, name, "--add-counters", "--work", "third")
+    done = restore_table(elsewhere, source.place, name)
+    assert done.returncode == 78 and "counter table" in done.stderr
+    done = restore_table(elsewhere, source.place, name, "--add-counters", "--work", "again")
     assert done.returncode == 0, done.stderr
     assert session.execute(f"SELECT n FROM {hits} {where}").one() == (n + 1000,)
+    session.execute(f"UPDATE {hits} SET n = n - 1000 {where}")
+    check_tables(elsewhere, source, "hits")
 
 
 def test_a_table_dropped_before(source, elsewhere):
-    name = f"{schema.KEYSPACE}.order"
-    elsewhere.session().execute(f'DROP TABLE {schema.quoted(schema.KEYSPACE)}."order"')
+    name = f"{schema.KEYSPACE}.gone"
+    elsewhere.session().execute(f"DROP TABLE {schema.quoted(schema.KEYSPACE)}.gone")
     done = restore_table(elsewhere, source.place, name)
     assert done.returncode == 78 and "no such table in the target" in done.stderr
     done = restore_table(elsewhere, source.place, name, "--create")
     assert done.returncode == 0, done.stderr
-    check_tables(elsewhere, source, "order")
+    check_tables(elsewhere, source, "gone")
 
 
 def test_a_component_missing(tmp_path, source, elsewhere):

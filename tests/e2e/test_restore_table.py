@@ -273,6 +273,16 @@ def test_counter_tables(errand, go):
     assert errand.read()["rows"] == ROWS
 
 
+def test_another_name(errand, go):
+    errand.change(tables=["users", "Users_then"])
+    result = go("--to", "old.Users_then")
+    assert result.code == 0, result.err
+    assert "old.Users_then: 0 rows before, 6 rows after" in result.out
+    assert [pathlib.Path(call[-1]).parts[-3:] for call in errand.calls("sstableloader")] == [
+        (token, "old", "Users_then") for token in ("-200", "100", "300")]
+    assert 'FROM "old"."Users_then"' in " ".join(map(str, errand.calls("cqlsh")))
+
+
 def test_import_of_one_node(errand, ring):
     source, *options = ring
     result = errand.run(source, "ks.users", "--by", "import", "--", *options)
@@ -280,7 +290,7 @@ def test_import_of_one_node(errand, ring):
     result = errand.run(source, "ks.users", "--by=import", "--work", "w", "--keep", "--", *options,
                         "--token", "-200")
     assert result.code == 0, result.err
-    assert errand.calls("nodetool") == [["import", "ks", "users", "w/files/ks/users"]]
+    assert errand.calls("nodetool") == [["import", "ks", "users", str(errand.folder / "w/files/ks/users")]]
     assert not errand.calls("sstableloader")
     assert "the files are in w/files" in result.out
     assert (errand.folder / "w" / "files" / "ks" / "users" / "nb-2-big-Data.db").exists()
