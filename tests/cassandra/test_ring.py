@@ -228,7 +228,8 @@ def test_counters(source, elsewhere):
     session.execute(f"UPDATE {hits} SET n = n + 1000 {where}")
     done = restore_table(elsewhere, source.place, name)
     assert done.returncode == 78 and "counter table" in done.stderr
-    done = restore_table(elsewhere, source.place, name, "--add-counters", "--work", "again")
+    done = restore_table(elsewhere, source.place, name, "--add-counters", "--work", "again",
+                         penates=["--token", TOKENS[2]])
     assert done.returncode == 0, done.stderr
     assert session.execute(f"SELECT n FROM {hits} {where}").one() == (n + 1000,)
     session.execute(f"UPDATE {hits} SET n = n - 1000 {where}")
