@@ -33,6 +33,24 @@ static void close_stream(DIR **stream)
 typedef int visit_fn(void *ctx, int folder, const char *name, const struct stat *status,
                      struct err *e);
 
+static int cannot_look(const char *path, struct err *e)
+{
+    (void)err_set_sys(e, ERR_CREATE, errno, "cannot look into '%s'", path);
+    return err_hint(e, "run as root or as Cassandra's user: what is in it decides");
+}
+
+/* 1: a file that counts, 0: not one, or not any more, -1: that cannot be told. */
+static int look_at(int folder, const char *name, struct stat *ret)
+{
+    if (name[0] == '.') {
+        return 0;
+    }
+    if (fstatat(folder, name, ret, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    return S_ISREG(ret->st_mode) ? 1 : 0;
+}
+
 /* Takes the descriptor. */
 static int visit_files(int folder, const char *path, visit_fn *visit, void *ctx, struct err *e)
 {
@@ -44,13 +62,11 @@ static int visit_files(int folder, const char *path, visit_fn *visit, void *ctx,
     errno = 0;
     for (const struct dirent *found = readdir(stream); found != NULL; found = readdir(stream)) {
         struct stat status;
-        if (found->d_name[0] == '.' ||
-            fstatat(folder, found->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !S_ISREG(status.st_mode)) {
-            errno = 0;
-            continue;
+        const int file = look_at(folder, found->d_name, &status);
+        if (file < 0) {
+            return cannot_look(path, e);
         }
-        if (visit(ctx, folder, found->d_name, &status, e) < 0) {
+        if (file > 0 && visit(ctx, folder, found->d_name, &status, e) < 0) {
             return -1;
         }
         errno = 0;
@@ -93,8 +109,7 @@ static int look(struct stale *stale, const char *given, struct err *e)
     }
     const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) {
-        (void)err_set_sys(e, ERR_CREATE, errno, "cannot look into '%s'", path);
-        return err_hint(e, "run as root or as Cassandra's user: what is in it decides");
+        return cannot_look(path, e);
     }
     struct stale_folder counts = {0};
     if (visit_files(folder, path, count_file, &counts, e) < 0) {
