@@ -32,16 +32,10 @@ static void yaml_file_done(struct yaml_file *file)
 #define yaml_file_owner __attribute__((cleanup(yaml_file_done)))
 #define YAML_FILE_INIT ((struct yaml_file){.folder = -1, .fd = -1, .text = BUF_INIT(YAML_TEXT_MAX)})
 
-void apply_yaml_settings(const char *token, char count[APPLY_YAML_COUNT_SIZE],
-                         struct yaml_setting ret[APPLY_YAML_SETTINGS])
+void apply_yaml_settings(const char *token, struct yaml_setting ret[APPLY_YAML_SETTINGS])
 {
-    unsigned tokens = 1; /* forks of Priam with several write them with commas */
-    for (const char *c = token; *c != '\0'; c++) {
-        tokens += *c == ',';
-    }
-    (void)snprintf(count, APPLY_YAML_COUNT_SIZE, "%u", tokens); /* ten digits at most */
     ret[0] = (struct yaml_setting){"initial_token", token};
-    ret[1] = (struct yaml_setting){"num_tokens", count};
+    ret[1] = (struct yaml_setting){"num_tokens", "1"};
     ret[2] = (struct yaml_setting){"auto_bootstrap", "false"};
 }
 
@@ -90,9 +84,8 @@ static int open_file(const char *path, struct yaml_file *file, struct err *e)
 static int edit(const struct yaml_file *file, const char *token, struct buf *ret, bool *ret_changed,
                 struct err *e)
 {
-    char count[APPLY_YAML_COUNT_SIZE];
     struct yaml_setting settings[APPLY_YAML_SETTINGS];
-    apply_yaml_settings(token, count, settings);
+    apply_yaml_settings(token, settings);
     const struct slice text = slice_of(file->text.data, file->text.size);
     if (cassandra_yaml_edit(text, settings, APPLY_YAML_SETTINGS, ret, ret_changed, e) < 0) {
         return err_wrap(e, "%s", file->path);
@@ -106,6 +99,26 @@ static bool may_keep_owner(const struct stat *status)
                               (status->st_gid == getegid() || group_member(status->st_gid) != 0));
 }
 
+/* What no rename replaces, and no mode shows: chattr +i or +a, and a file that is a mount of its
+ * own, as containers get theirs. (Linux before 5.8 does not tell of mounts.) */
+static int check_replaceable(const struct yaml_file *file, struct err *e)
+{
+    struct statx status;
+    if (statx(file->fd, "", AT_EMPTY_PATH, 0, &status) < 0) {
+        return 0; /* the rename will tell */
+    }
+    if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
+        (void)err_set(e, ERR_CREATE, "'%s': is a mount of its own, which no new file can replace",
+                      file->path);
+        return err_hint(e, "mount its folder instead, or leave out --apply-yaml");
+    }
+    if ((status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
+        (void)err_set(e, ERR_CREATE, "'%s': immutable or append-only", file->path);
+        return err_hint(e, "let chattr take that off, or leave out --apply-yaml");
+    }
+    return 0;
+}
+
 static int check_rights(const struct yaml_file *file, struct err *e)
 {
     if (faccessat(file->folder, ".", W_OK | X_OK, AT_EACCESS) < 0) {
@@ -117,7 +130,7 @@ static int check_rights(const struct yaml_file *file, struct err *e)
                       "'%s': belongs to another user or group, and would not any more", file->path);
         return err_hint(e, "run as root or as its owner, or leave out --apply-yaml");
     }
-    return 0;
+    return check_replaceable(file, e);
 }
 
 int apply_yaml_check(const char *path, const char *token, struct err *e)
@@ -198,26 +211,31 @@ static int keep_original(const struct yaml_file *file, const char *kept)
 static int fail(const struct yaml_file *file, const char *what, struct err *e)
 {
     const int sys = errno;
-    const bool right = sys == EACCES || sys == EPERM || sys == EROFS || sys == ENOSPC ||
-                       sys == EDQUOT || sys == EBUSY;
-    (void)err_set_sys(e, right ? ERR_CREATE : ERR_DISK, sys, "%s '%s'", what, file->path);
-    return sys == EBUSY ? err_hint(e, "it is a mount of its own: mount its folder instead, or edit "
-                                      "it by hand")
-                        : -1;
+    const bool right =
+        sys == EACCES || sys == EPERM || sys == EROFS || sys == ENOSPC || sys == EDQUOT;
+    return err_set_sys(e, right ? ERR_CREATE : ERR_DISK, sys, "%s '%s'", what, file->path);
 }
 
-static int swap(const struct yaml_file *file, const struct buf *text, struct err *e)
+static int replace(const struct yaml_file *file, const char *name, const struct buf *text,
+                   struct err *e)
 {
     autofree char *kept = xasprintf("%s" KEPT, file->name);
-    autofree char *name = xasprintf(".%s" NEW, file->name);
     if (make_new(file, name, text) < 0) {
         return fail(file, "writing a new", e);
     }
     if (keep_original(file, kept) < 0) {
         return fail(file, "keeping the original of", e);
     }
-    if (renameat(file->folder, name, file->folder, file->name) < 0) {
-        return fail(file, "replacing", e);
+    return renameat(file->folder, name, file->folder, file->name) < 0 ? fail(file, "replacing", e)
+                                                                      : 0;
+}
+
+static int swap(const struct yaml_file *file, const struct buf *text, struct err *e)
+{
+    autofree char *name = xasprintf(".%s" NEW, file->name);
+    if (replace(file, name, text, e) < 0) {
+        (void)unlinkat(file->folder, name, 0); /* ours; the next run would remove it as well */
+        return -1;
     }
     return fsync(file->folder) < 0 ? fail(file, "syncing the folder of", e) : 0;
 }

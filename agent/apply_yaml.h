@@ -13,11 +13,8 @@
 
 enum { APPLY_YAML_SETTINGS = 3 };
 
-/* initial_token, num_tokens, auto_bootstrap. Borrows the token; `count` is where num_tokens is
- * written to. */
-enum { APPLY_YAML_COUNT_SIZE = 12 };
-void apply_yaml_settings(const char *token, char count[APPLY_YAML_COUNT_SIZE],
-                         struct yaml_setting ret[APPLY_YAML_SETTINGS]);
+/* initial_token, num_tokens, auto_bootstrap. Borrows the token. */
+void apply_yaml_settings(const char *token, struct yaml_setting ret[APPLY_YAML_SETTINGS]);
 
 struct apply_yaml {
     char *file;   /* where it really is */
@@ -28,7 +25,8 @@ void apply_yaml_done(struct apply_yaml *applied);
 
 /*
  * Would apply_yaml_write succeed? Writes nothing. ERR_CONFIG: no such file, or not one that can be
- * edited; ERR_CREATE: its folder may not be written to, or its owner could not be kept.
+ * edited; ERR_CREATE: its folder may not be written to, its owner could not be kept, or it is a
+ * mount, immutable or append-only.
  */
 int apply_yaml_check(const char *path, const char *token, struct err *e) MUST_CHECK;
 

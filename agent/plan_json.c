@@ -8,9 +8,8 @@
 /* What a node with this token needs in its cassandra.yaml; texts, as they stand there. */
 static void put_yaml(struct json *json, const char *token)
 {
-    char count[APPLY_YAML_COUNT_SIZE];
     struct yaml_setting settings[APPLY_YAML_SETTINGS];
-    apply_yaml_settings(token, count, settings);
+    apply_yaml_settings(token, settings);
     json_open_object(json, "cassandra_yaml");
     for (size_t i = 0; i < APPLY_YAML_SETTINGS; i++) {
         json_string(json, settings[i].key, settings[i].value);

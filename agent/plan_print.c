@@ -217,11 +217,10 @@ static void print_warnings(const struct plan *plan, FILE *file)
 /* One set of lines a node. */
 static void print_yaml(const struct plan *plan, FILE *file)
 {
-    char count[APPLY_YAML_COUNT_SIZE];
     struct yaml_setting settings[APPLY_YAML_SETTINGS];
     for (uint32_t i = 0; i < plan->node_count; i++) {
         (void)fprintf(file, "\ncassandra.yaml of node %s:\n", plan->nodes[i].token);
-        apply_yaml_settings(plan->nodes[i].token, count, settings);
+        apply_yaml_settings(plan->nodes[i].token, settings);
         for (size_t k = 0; k < APPLY_YAML_SETTINGS; k++) {
             (void)fprintf(file, "  %s: %s\n", settings[k].key, settings[k].value);
         }

@@ -4,10 +4,11 @@ import ctypes
 import json
 import os
 import re
+import subprocess
 
 import pytest
 import yaml
-from conftest import penates, source_args
+from conftest import BINARY, environment, finish, penates, source_args
 from fake_s3 import FakeS3, Fault
 from small_backup import TOKEN, SmallBackup, standard
 from test_cli import check_schema, two_nodes
@@ -353,6 +354,59 @@ def test_a_folder_of_cassandra_yaml_that_may_not_be_written_to_stops_before_a_by
     (node / "conf").chmod(0o755)
     assert result.code == 73
     assert not any((node / "data").iterdir())
+
+
+def test_a_cassandra_yaml_that_is_a_mount_stops_before_a_byte(small, node, tmp_path):
+    """As a container gets a file of its host."""
+    conf, mounted = node / "conf" / "cassandra.yaml", tmp_path / "of-the-host.yaml"
+    mounted.write_bytes(conf.read_bytes())
+    own = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*own, "mount", "--bind", mounted, conf], stderr=subprocess.DEVNULL,
+                      check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    args = ["restore", *source_args(small), "--into", node / "data", "--apply-yaml", conf]
+    process = subprocess.Popen(
+        [*own, "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
+         mounted, conf, BINARY, *map(str, args)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    result = finish(process)
+    assert result.code == 73, result.err
+    assert f"'{conf}': is a mount of its own" in result.error
+    assert not any((node / "data").iterdir())
+    assert os.listdir(node / "conf") == ["cassandra.yaml"]
+
+
+def test_an_immutable_cassandra_yaml_stops_before_a_byte(small, node):
+    conf = node / "conf" / "cassandra.yaml"
+    if subprocess.run(["chattr", "+i", conf], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("chattr is not allowed here")
+    try:
+        result = restore(small, node, "--apply-yaml", conf)
+    finally:
+        subprocess.run(["chattr", "-i", conf], check=True)
+    assert result.code == 73, result.err
+    assert f"'{conf}': immutable" in result.error
+    assert not any((node / "data").iterdir())
+
+
+def test_a_cassandra_yaml_that_fails_at_the_end_leaves_nothing_behind(small, node):
+    """The data is in place then: the same command with a file that can be replaced goes on."""
+    conf = node / "conf" / "cassandra.yaml"
+    before = conf.read_bytes()
+    long = conf.rename(conf.with_name("x" * (255 - len(".before-penates") + 1)))
+    result = restore(small, node, "--apply-yaml", long)
+    assert result.code == 74, result.err
+    assert "keeping the original of" in result.error
+    assert os.listdir(node / "conf") == [long.name]
+    assert long.read_bytes() == before
+    assert penates("status", node / "data", "--json").json["state"] == "failed"
+    long.rename(conf)
+    gets = small.count("get")
+    result = restore(small, node, "--apply-yaml", conf, "--json")
+    assert result.code == 0, result.err
+    assert result.json["files_earlier"] == result.json["files"] == 15
+    assert small.count("get") - gets <= 2, "the manifest and the byte that proves the right to read"
+    assert yaml.safe_load(conf.read_text())["num_tokens"] == 1
 
 
 @pytest.mark.parametrize("option", [["--apply-yaml", "x.yaml"], ["--set-aside-stale"]])
