@@ -49,8 +49,19 @@ static char *find_program(const char *name)
     }
 }
 
+/* "NAME=VALUE program" is for a shell to understand; the value may be a password. */
+static int no_variable(const char *word, struct err *e)
+{
+    (void)err_set(e, ERR_CONFIG, "--after: '%.*s=...' is not a program: no shell sets a variable",
+                  (int)strcspn(word, "="), word);
+    return err_hint(e, "write 'env NAME=VALUE PROGRAM', or set it for penates");
+}
+
 static int no_program(const char *name, struct err *e)
 {
+    if (name[strcspn(name, "/=")] == '=') {
+        return no_variable(name, e);
+    }
     (void)err_set(e, ERR_CONFIG, "--after: '%.200s' is not a program that can be run", name);
     return err_hint(e, "%s",
                     strchr(name, '/') != NULL ? "check its path and its permissions"

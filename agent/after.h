@@ -1,9 +1,10 @@
 /*
  * after: the commands of --after, run one by one when all is in place. A command is an argv: no
  * shell reads it. It gets our environment as it is, /dev/null to read, our stderr to write to, no
- * other descriptor, default signals, and a process group of its own, to which SIGINT and SIGTERM
- * are passed on, so that each gets there once. Of its words only the first is ever printed: there
- * may be a password among the others.
+ * other descriptor, SIGINT, SIGTERM, SIGPIPE and SIGCHLD as they are by default, and a process
+ * group of its own, to which SIGINT and SIGTERM are passed on, so that each gets there once. Of its
+ * words only the first is ever printed, and of NAME=VALUE only the name: there may be a password
+ * among them.
  *
  * What has succeeded is noted in DIR/.penates/after and not run again. The commands do not bind the
  * restore: a rerun with a corrected one runs that, and fetches nothing. Main thread.

@@ -41,7 +41,7 @@ int report_write_metrics(const struct report *report, const char *path, struct e
         (uint64_t)err_exit_code(report->failure.kind));
     put_seconds(file, "end_timestamp_seconds", "When the last run ended, since 1970.", command,
                 (uint64_t)clock_wall_ms());
-    put_seconds(file, "duration_seconds", "How long the last run took.", command,
+    put_seconds(file, "duration_seconds", "How long the last run took, without --after.", command,
                 counts.duration_ms);
     put(file, "files_wanted", "Files that the last run was to finish.", command,
         counts.wanted.files);

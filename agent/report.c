@@ -114,11 +114,19 @@ void report_add_file(void *ctx, const struct transfer_result *result)
     report->plain[result->file] = result->plain_size;
 }
 
+void report_stop(struct report *report)
+{
+    if (!report->stopped) {
+        report->duration_ms = clock_mono_ms() - report->start_ms;
+        report->stopped = true;
+    }
+}
+
 void report_end(struct report *report, enum report_outcome outcome, const struct s3_stats *stats,
                 const struct err *failure)
 {
     report->outcome = outcome;
-    report->duration_ms = clock_mono_ms() - report->start_ms;
+    report_stop(report);
     report->stats = *stats;
     report->failure = failure == NULL ? ERR_INIT : *failure;
 }

@@ -61,7 +61,10 @@ void report_set_after(struct report *report, enum after_outcome outcome);
 /* A transfer_result_fn; ctx is the report. */
 void report_add_file(void *ctx, const struct transfer_result *result);
 
-/* Stops the clock. `failure` is copied; NULL: it went well. */
+/* Stops the clock, once: what --after takes says nothing of the backup. */
+void report_stop(struct report *report);
+
+/* Stops the clock, too. `failure` is copied; NULL: it went well. */
 void report_end(struct report *report, enum report_outcome outcome, const struct s3_stats *stats,
                 const struct err *failure);
 

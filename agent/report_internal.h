@@ -36,6 +36,7 @@ struct report {
 
     /* set at the end */
     enum report_outcome outcome;
+    bool stopped;
     uint64_t duration_ms;
     struct s3_stats stats;
     struct err failure;

@@ -113,8 +113,10 @@ static void log_setup(const struct node_setup *setup)
 static void log_next(const struct report *report)
 {
     const struct config *config = report->config;
-    if (report->outcome != REPORT_RESTORED && report->outcome != REPORT_ALREADY_RESTORED) {
-        return;
+    const bool good =
+        report->outcome == REPORT_RESTORED || report->outcome == REPORT_ALREADY_RESTORED;
+    if (!good || report->after != AFTER_NONE) {
+        return; /* what comes next was the business of --after */
     }
     if (report->target != NULL) {
         report_log_added_next(report->target, report->plan);

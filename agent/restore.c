@@ -167,6 +167,7 @@ static int finish(struct restore *restore, struct err *e)
 static int run_after(struct restore *restore, struct err *e)
 {
     enum after_outcome outcome;
+    report_stop(restore->report);
     signals_defer();
     const int result = after_run(&restore->config, restore->target, &outcome, e);
     report_set_after(restore->report, outcome);

@@ -73,6 +73,17 @@ def test_runs_when_all_is_in_place(world):
     assert kept["after"] == "not-run"
 
 
+def test_its_time_is_not_that_of_the_restore(world):
+    """Neither is the step that it took, most likely, still to be taken."""
+    result = world.restore("sleep 3", more=["--json"])
+    assert result.code == 0, result.err
+    assert result.json["seconds"] < 3
+    assert "penates: next: " not in result.err
+    again = world.restore("sleep 3.0", more=["--json"])
+    assert again.json["after"] == "done"
+    assert again.json["seconds"] < 3
+
+
 def test_words_without_a_shell(world):
     program = world.folder / "show args"
     program.write_text(f"#!{sys.executable}\nimport json, sys\n"
@@ -214,6 +225,14 @@ def test_known_before_a_byte_moves(world, command, why):
     assert world.server.requests == []
     assert not world.target.exists()
     assert world.runs == []
+
+
+def test_a_variable_is_for_a_shell(world):
+    result = world.restore(f"PASSWORD=hunter2 {world.script('true')}")
+    assert result.code == 64
+    assert "--after: 'PASSWORD=...' is not a program" in result.error
+    assert "hunter2" not in result.err
+    assert world.server.requests == []
 
 
 def test_by_path_alone(world):
