@@ -1,5 +1,6 @@
 #include "agent/running.h"
 #include "agent/base/buf.h"
+#include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include <dirent.h>
 #include <errno.h>
@@ -86,6 +87,14 @@ static bool holds_mapped(int process, const char *dir)
     return false;
 }
 
+/* Without data_file_directories in its configuration Cassandra has its data in data/ of the storage
+ * directory. What else lies in there, as a folder to import from, is not its own. */
+static bool in_storage(const char *dir, const char *storage)
+{
+    autofree char *data = xasprintf("%s/data", storage);
+    return within(storage, dir) || within(dir, data);
+}
+
 /* The arguments are NUL-terminated texts in a row. */
 static bool arguments_name(const struct buf *arguments, const char *dir)
 {
@@ -96,7 +105,7 @@ static bool arguments_name(const struct buf *arguments, const char *dir)
             return true;
         }
         if (strncmp(text, STORAGE_DIR, sizeof STORAGE_DIR - 1) == 0 &&
-            within(dir, text + sizeof STORAGE_DIR - 1)) {
+            in_storage(dir, text + sizeof STORAGE_DIR - 1)) {
             return true;
         }
     }

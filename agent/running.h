@@ -10,8 +10,8 @@
 /*
  * `dir` is absolute and resolved; `proc` is "/proc" but in tests. ERR_REFUSED names the process:
  * a Java process that has `dir` or a file below it open or mapped, or works in it; or Cassandra
- * whose command line names it. Where another user's Cassandra may not be looked into, a directory
- * with Cassandra's own tables in it is taken for its.
+ * whose command line names it, or has it as data/ of the storage directory. Where another user's
+ * Cassandra may not be looked into, a directory with Cassandra's own tables in it is taken for its.
  */
 int running_check(const char *proc, const char *dir, struct err *e) MUST_CHECK;
 

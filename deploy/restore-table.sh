@@ -15,8 +15,8 @@
 #                       views. import: nodetool import moves the files of one backed up node into
 #                       the node that this runs on, which has the same tokens and Cassandra 4.0 or
 #                       later. WORK is best on the file system of its data, though not inside
-#                       Cassandra's own directory, which penates keeps out of; its files must belong
-#                       to Cassandra's user (-- --owner cassandra:cassandra)
+#                       the data directory, which penates keeps out of; its files must belong to
+#                       Cassandra's user (-- --owner cassandra:cassandra)
 #   --to KS.TABLE       load into this table instead: same columns, other name; it must exist
 #   --create            if the table is missing, create it with its types, indexes and views as the
 #                       backup has it; the keyspace must exist, its replication is not in a backup

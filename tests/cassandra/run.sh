@@ -46,4 +46,4 @@ began=$SECONDS
 echo "cassandra: the jars of ${versions[*]} are there after $((SECONDS - began)) s"
 PENATES_CASSANDRA_VERSIONS="${versions[*]}" "$venv/bin/python" -m pytest -c tests/pytest.ini \
     -p no:cacheprovider -o tmp_path_retention_policy=failed -o timeout=600 --durations=15 \
-    tests/cassandra "$@"
+    -n 2 --dist loadfile tests/cassandra "$@"

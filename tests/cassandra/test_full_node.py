@@ -116,10 +116,11 @@ def test_several_data_directories(source, tmp_path):
     check_life(node, source.sums[25], source.last[25])
 
 
-def keys_of_sstable(source, minute, table):
-    """component -> key, of one SSTable of the table that came at this minute."""
+def keys_of_sstable(source, minute, table, folder):
+    """component -> key, of one SSTable of the table that came at this minute; in v1 as part of a
+    snapshot (SNAP) or as an incremental (SST), which may hold the same SSTable."""
     if source.flavour.dialect == "v1":
-        stamp = f"/{at(minute):%Y%m%d%H%M}/S"  # SNAP and SST
+        stamp = f"/{at(minute):%Y%m%d%H%M}/{folder}/"
     else:
         stamp = f"/SST_V2/{int(at(minute).timestamp())}"
     keys = [line.split("\t")[0]
@@ -132,7 +133,7 @@ def keys_of_sstable(source, minute, table):
 
 def test_snapshot_lacks_a_component(source, tmp_path):
     """It is refused, whichever it is, and nothing has been put into the directory."""
-    keys = keys_of_sstable(source, 20, "orders")
+    keys = keys_of_sstable(source, 20, "orders", "SNAP")
     for component in ("Data.db", "Statistics.db", "TOC.txt"):
         data = tmp_path / component
         data.mkdir()
@@ -148,7 +149,7 @@ def test_snapshot_lacks_a_component(source, tmp_path):
 def test_incremental_lacks_a_component(source, component, tmp_path):
     """No manifest names incrementals, so the SSTable counts as one whose upload had not ended: all
     of it is left out, and the report names it."""
-    keys = keys_of_sstable(source, 25, "orders")
+    keys = keys_of_sstable(source, 25, "orders", "SST")
     node = new_node(tmp_path / "n", source.flavour, "another_cluster")
     with agent.serve(source.backup.folder, without=[keys[component]]) as (where, env):
         report = agent.restore(where, node.data_dirs, env=env)
