@@ -7,7 +7,11 @@
 #include "agent/plan.h"
 #include "agent/stored_read.h"
 
-enum { KEY_SIZE_MAX = 1024 }; /* of S3 */
+enum {
+    KEY_SIZE_MAX = 1024, /* of S3 */
+    /* The format allows 2 GiB blocks; Priam's releases write 32 KiB (priam spec 5.1). */
+    BLOCK_SIZE_MAX = 64 * 1024 * 1024,
+};
 
 struct manifest_reading {
     const struct catalog_node *node;
@@ -63,8 +67,11 @@ int manifest_read(const struct config *config, struct source *source,
     struct manifest_reading reading = {
         .node = node, .source = source, .fn = fn, .ctx = ctx, .whole = BUF_INIT(KEY_SIZE_MAX)};
     reading.parser = manifest_parser_new(node->v2, on_entry, &reading);
-    const struct stored_object object = {
-        .key = manifest->key, .etag = manifest->etag, .size = manifest->size, .claim = key.claim};
+    const struct stored_object object = {.key = manifest->key,
+                                         .etag = manifest->etag,
+                                         .size = manifest->size,
+                                         .claim = key.claim,
+                                         .block_size_max = BLOCK_SIZE_MAX};
     int result = stored_read(config, source, &object, on_plain, &reading, e);
     if (result == 0) {
         result = manifest_parser_finish(reading.parser, e);

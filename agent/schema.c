@@ -4,14 +4,20 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "agent/base/thread.h"
 #include "agent/fan_out.h"
 #include "agent/plan_print.h"
 #include "agent/stored_read.h"
 
 struct schema_reading {
+    /* set once */
     const struct config *config;
     struct source *source;
-    struct schema *schema;
+    struct schema *schema; /* of its tables, each is one thread's */
+
+    /* under lock */
+    pthread_mutex_t lock;
+    uint64_t kept; /* bytes of texts */
 };
 
 int64_t schema_created_ms(const char *table_dir)
@@ -134,7 +140,8 @@ static int read_file(const struct schema_reading *reading, const struct plan_fil
     const struct stored_object object = {.key = buf_str(&key),
                                          .etag = file->etag,
                                          .size = file->size,
-                                         .claim = (enum codec_claim)file->claim};
+                                         .claim = (enum codec_claim)file->claim,
+                                         .block_size_max = SCHEMA_FILE_MAX};
     if (file->size > SCHEMA_FILE_MAX) {
         return err_set(e, ERR_LIMIT, "'%s': holds more than %d bytes", object.key, SCHEMA_FILE_MAX);
     }
@@ -153,10 +160,27 @@ static bool is_known(const struct plan_file *read, const struct plan_file *file)
     return read->size == file->size && read->etag[0] != '\0' && strcmp(read->etag, file->etag) == 0;
 }
 
+/* A table's text stays until all of them are printed. */
+static int keep(struct schema_reading *reading, struct schema_table *table, const struct buf *text,
+                struct err *e)
+{
+    mutex_lock(&reading->lock);
+    reading->kept += text->size;
+    const bool fits = reading->kept <= reading->config->memory / SCHEMA_MEMORY_SHARE;
+    mutex_unlock(&reading->lock);
+    if (!fits) {
+        (void)err_set(e, ERR_LIMIT, "the tables' definitions take more than 1/%d of --memory",
+                      SCHEMA_MEMORY_SHARE);
+        return err_hint(e, "give it more --memory, or --include fewer tables at a time");
+    }
+    table->text = xstrdup(buf_str(text));
+    return 0;
+}
+
 /* A fan_out_fn: one table of all nodes. */
 static int read_table(void *ctx, size_t index, struct err *e)
 {
-    const struct schema_reading *reading = (const struct schema_reading *)ctx;
+    struct schema_reading *reading = (struct schema_reading *)ctx;
     struct schema *schema = reading->schema;
     struct schema_table *table = &schema->tables[index];
     const struct plan_file *newest = NULL;
@@ -173,8 +197,10 @@ static int read_table(void *ctx, size_t index, struct err *e)
         }
         const char *token = schema->plan->nodes[table_of(schema, entry)->node].token;
         if (newest == NULL) {
+            if (keep(reading, table, &text, e) != 0) {
+                return -1;
+            }
             newest = file;
-            table->text = xstrdup(buf_str(&text));
             table->token = token;
             table->snapshot_ms = snapshot_of(schema, entry);
         } else if (strcmp(table->text, buf_str(&text)) != 0) {
@@ -192,7 +218,10 @@ int schema_read(const struct config *config, struct source *source, const struct
     find_entries(&schema);
     find_tables(&schema);
     struct schema_reading reading = {.config = config, .source = source, .schema = &schema};
-    if (fan_out(schema.table_count, read_table, &reading, e) != 0) {
+    mutex_init(&reading.lock);
+    const int result = fan_out(schema.table_count, read_table, &reading, e);
+    mutex_done(&reading.lock);
+    if (result != 0) {
         schema_done(&schema);
         return -1;
     }

@@ -10,7 +10,10 @@
 
 #include "agent/plan.h"
 
-enum { SCHEMA_FILE_MAX = 1024 * 1024 }; /* plain bytes; a column takes about 30 */
+enum {
+    SCHEMA_FILE_MAX = 1024 * 1024, /* plain bytes; a column takes about 30 */
+    SCHEMA_MEMORY_SHARE = 4,       /* all of them together: this part of --memory at most */
+};
 
 /* One table directory: a table of one id. */
 struct schema_table {
@@ -37,8 +40,8 @@ struct schema {
     uint32_t table_count, entry_count;
 };
 
-/* The plan must outlive it. Fails as stored_read does. Tables of system keyspaces are left out:
- * each Cassandra makes its own. */
+/* The plan must outlive it. Fails as stored_read does, or with ERR_LIMIT. Tables of system
+ * keyspaces are left out: each Cassandra makes its own. */
 int schema_read(const struct config *config, struct source *source, const struct plan *plan,
                 struct schema *ret, struct err *e) MUST_CHECK;
 void schema_done(struct schema *schema);

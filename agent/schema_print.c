@@ -101,8 +101,8 @@ static void collect(struct schema_page *page, const struct schema_table *table)
     const size_t before = page->count;
     bool defined = false;
     struct cql_statement statement;
-    int more;
-    while ((more = cql_next(&rest, &statement)) == 1) {
+    int more = cql_next(&rest, &statement);
+    for (; more == 1; more = cql_next(&rest, &statement)) {
         if (!belongs(table, &statement)) {
             more = -1; /* in a pipe to cqlsh it could do anything */
             break;

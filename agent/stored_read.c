@@ -2,11 +2,6 @@
 
 #include "agent/base/mem.h"
 
-enum {
-    /* The format allows 2 GiB blocks; Priam's releases write 32 KiB (priam spec 5.1). */
-    BLOCK_SIZE_MAX = 64 * 1024 * 1024,
-};
-
 struct stored_reading {
     stored_read_fn *fn;
     void *ctx;
@@ -32,16 +27,16 @@ static int codec_failed(enum codec_status status, struct err *e)
                    codec_status_text(status));
 }
 
-static int choose_codec(struct stored_reading *reading, enum codec_claim claim, struct slice first,
-                        struct err *e)
+static int choose_codec(struct stored_reading *reading, const struct stored_object *object,
+                        struct slice first, struct err *e)
 {
-    static const struct codec_limits LIMITS = {.block_size_max = BLOCK_SIZE_MAX};
+    const struct codec_limits limits = {.block_size_max = object->block_size_max};
     const size_t size = first.size < CODEC_DETECT_SIZE ? first.size : CODEC_DETECT_SIZE;
-    reading->codec = codec_detect(claim, slice_of(first.data, size));
+    reading->codec = codec_detect(object->claim, slice_of(first.data, size));
     if (reading->codec == NULL) {
         return err_set(e, ERR_CORRUPT, "its key says SNAPPY, its bytes do not");
     }
-    reading->framer = reading->codec->framer_new(&LIMITS);
+    reading->framer = reading->codec->framer_new(&limits);
     return 0;
 }
 
@@ -75,7 +70,7 @@ static int read_parts(struct stored_reading *reading, const struct config *confi
             return -1;
         }
         const struct slice bytes = slice_of(part, (size_t)get.size);
-        if ((at == 0 && choose_codec(reading, object->claim, bytes, e) < 0) ||
+        if ((at == 0 && choose_codec(reading, object, bytes, e) < 0) ||
             push_part(reading, bytes, e) < 0) {
             return -1;
         }

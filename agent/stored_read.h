@@ -14,6 +14,7 @@ struct stored_object {
     const char *etag; /* as listed; "": any */
     uint64_t size;    /* stored bytes, as listed */
     enum codec_claim claim;
+    size_t block_size_max; /* plain bytes that one block may have: decoding holds it whole */
 };
 
 /* Takes plain bytes; -1 with *e set stops the reading. */

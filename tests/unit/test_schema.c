@@ -238,6 +238,29 @@ static void test_limit(void **state)
     assert_string_contains(world->e.text, "ks/t-1/NONE/PLAINTEXT/schema.cql'");
 }
 
+static void test_limit_of_all(void **state)
+{
+    struct world *world = (struct world *)*state;
+    world->config.memory = UINT64_C(20) << 20;
+    autofree char *cql = (char *)xcalloc(SCHEMA_FILE_MAX + 1, 1);
+    memset(cql, ' ', SCHEMA_FILE_MAX);
+    for (unsigned i = 0; i <= 20 / SCHEMA_MEMORY_SHARE; i++) {
+        autofree char *dir = xasprintf("ks/t%u-1", i);
+        put_table(world, T0, dir, cql);
+    }
+    (void)world_snapshot_v2(world, T0);
+    assert_plan(world);
+    struct schema schema;
+    assert_int_equal(schema_read(&world->config, world->source, world->plan, &schema, &world->e),
+                     -1);
+    assert_int_equal(world->e.kind, ERR_LIMIT);
+    assert_string_contains(world->e.text, "more than 1/4 of --memory");
+    world->config.memory = UINT64_C(24) << 20;
+    assert_int_equal(schema_read(&world->config, world->source, world->plan, &schema, &world->e),
+                     0);
+    schema_done(&schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_newest_node_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unusable_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limit_of_all, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
