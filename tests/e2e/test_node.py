@@ -303,6 +303,19 @@ def test_apply_yaml(small, node, tmp_path):
     assert conf.read_bytes() == before
 
 
+def test_apply_yaml_after_a_crash_in_the_middle_of_it(small, node):
+    """Half of the new file was written, the original has its second name already."""
+    conf = node / "conf" / "cassandra.yaml"
+    before = conf.read_bytes()
+    os.link(conf, f"{conf}.before-penates")
+    (conf.parent / ".cassandra.yaml.penates-new").write_bytes(before[:20])
+    result = restore(small, node, "--apply-yaml", conf)
+    assert result.code == 0, result.err
+    assert yaml.safe_load(conf.read_text()) == {**yaml.safe_load(before), **LINES}
+    assert (conf.parent / "cassandra.yaml.before-penates").read_bytes() == before
+    assert sorted(os.listdir(conf.parent)) == ["cassandra.yaml", "cassandra.yaml.before-penates"]
+
+
 def test_apply_yaml_after_a_restore_without_it(small, node):
     conf = node / "conf" / "cassandra.yaml"
     assert restore(small, node).code == 0
