@@ -314,8 +314,8 @@ static int build(struct plan_work *work, struct err *e)
     if (result < 0) {
         return -1;
     }
-    if (check_names(work, e) < 0 || plan_incarnation_check(work->plan, work->config, e) < 0 ||
-        plan_map_check(work->plan, work->config, e) < 0) {
+    if (check_names(work, e) < 0 || plan_map_check(work->plan, work->config, e) < 0 ||
+        plan_incarnation_check(work->plan, work->config, e) < 0) {
         return -1;
     }
     note_stray(work);

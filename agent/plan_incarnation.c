@@ -38,10 +38,17 @@ static int refuse(const char *keyspace, const char *table, const char *a, const 
                     keyspace, b);
 }
 
+/* NULL: it keeps its name. */
+static const struct table_mapping *mapping_of(const struct plan_work *work,
+                                              const struct candidate_dir *dir)
+{
+    return table_map_find(&work->config->map, dir->keyspace, dir->table_dir);
+}
+
+/* False: its directory in the target has its id. */
 static bool has_one_place(const struct plan_work *work, const struct candidate_dir *dir)
 {
-    return work->config->layout == LAYOUT_LOADER ||
-           table_map_find(&work->config->map, dir->keyspace, dir->table_dir) != NULL;
+    return work->config->layout == LAYOUT_LOADER || mapping_of(work, dir) != NULL;
 }
 
 /* Leaves out what an earlier incarnation holds. */
@@ -63,20 +70,23 @@ static void drop_dir(struct plan_work *work, uint32_t at, const struct candidate
     plan_notes_count(work->plan, plan_notes_skipped(work->plan, subject, why), files, bytes);
 }
 
-/* Interned names are equal when their addresses are. */
-static bool same_name(const struct candidate_dir *a, const struct candidate_dir *b)
+/* Of two that have one place: whether it is the same. Interned names are equal when their addresses
+ * are; --table-map may give each incarnation a name of its own. */
+static bool same_place(const struct plan_work *work, const struct candidate_dir *a,
+                       const struct candidate_dir *b)
 {
-    return a->keyspace == b->keyspace && a->table == b->table;
+    return a->keyspace == b->keyspace && a->table == b->table &&
+           mapping_of(work, a) == mapping_of(work, b);
 }
 
-/* The newest of those that have the name of the directory at `first`, which is the first of them.
+/* The newest of those that have the place of the directory at `first`, which is the first of them.
  */
-static int settle_name(struct plan_work *work, uint32_t first, const bool *taken, struct err *e)
+static int settle_place(struct plan_work *work, uint32_t first, const bool *taken, struct err *e)
 {
     uint32_t newest = first;
     for (uint32_t i = first + 1; i < work->candidates.dir_count; i++) {
         const struct candidate_dir *a = work_dir(work, newest), *b = work_dir(work, i);
-        if (!taken[i] || !same_name(a, b) || a->table_dir == b->table_dir) {
+        if (!taken[i] || !same_place(work, a, b) || a->table_dir == b->table_dir) {
             continue;
         }
         uint64_t time_a, time_b;
@@ -89,7 +99,7 @@ static int settle_name(struct plan_work *work, uint32_t first, const bool *taken
     }
     for (uint32_t i = first; i < work->candidates.dir_count; i++) {
         const struct candidate_dir *a = work_dir(work, newest), *b = work_dir(work, i);
-        if (taken[i] && same_name(a, b) && a->table_dir != b->table_dir) {
+        if (taken[i] && same_place(work, a, b) && a->table_dir != b->table_dir) {
             drop_dir(work, i, a);
         }
     }
@@ -110,9 +120,9 @@ int plan_incarnation(struct plan_work *work, struct err *e)
     for (uint32_t i = 0; i < count; i++) {
         bool first = taken[i];
         for (uint32_t k = 0; k < i && first; k++) {
-            first = !taken[k] || !same_name(work_dir(work, k), work_dir(work, i));
+            first = !taken[k] || !same_place(work, work_dir(work, k), work_dir(work, i));
         }
-        if (first && settle_name(work, i, taken, e) < 0) {
+        if (first && settle_place(work, i, taken, e) < 0) {
             return -1;
         }
     }
@@ -128,6 +138,7 @@ int plan_incarnation_check(const struct plan *plan, const struct config *config,
         for (uint32_t k = 0; k < i; k++) {
             const struct plan_table *b = &plan->tables[k];
             if (a->keyspace == b->keyspace && a->table == b->table &&
+                a->as_keyspace == b->as_keyspace && a->as_table == b->as_table &&
                 a->table_dir != b->table_dir) {
                 return refuse(a->keyspace, a->table, a->table_dir, b->table_dir,
                               "not on every node the last one has files", e);

@@ -49,7 +49,7 @@ static int check_pair(const struct plan_table *a, const struct plan_table *b, st
         return 0;
     }
     (void)err_set(e, ERR_CONFIG, "--table-map: %s.%s and %s.%s would both be %s.%s", a->keyspace,
-                  a->table, b->keyspace, b->table, a->as_keyspace, a->as_table);
+                  a->table_dir, b->keyspace, b->table_dir, a->as_keyspace, a->as_table);
     return err_hint(e, "give each a name of its own, or restore them one by one");
 }
 

@@ -256,6 +256,34 @@ def test_dropped_and_created_again(tmp_path):
         assert added[f"ks/users-{ID}/nb-1-big-Data.db"] == f"Data.db of {TABLE}"
 
 
+def test_a_name_for_each_incarnation(tmp_path):
+    with FakeS3(two_incarnations([TABLE, OLDER])) as server:
+        def run(name, layout, table_map):
+            into = tmp_path / name
+            result = penates("restore", *source_args(server), "--into", into, "--layout", layout,
+                             "--table-map", table_map)
+            data = {path: (into / path).read_text() for path in sha256_tree(into)
+                    if path.endswith("-Data.db")}
+            return result, data
+        result, data = run("load", "loader", f"ks.{TABLE}=ks.new,ks.{OLDER}=ks.old")
+        assert result.code == 0, result.err
+        assert data == {"ks/new/nb-1-big-Data.db": f"Data.db of {TABLE}",
+                        "ks/old/nb-1-big-Data.db": f"Data.db of {OLDER}"}
+        result, data = run("one", "loader", f"ks.{OLDER}=ks.old")
+        assert result.code == 0, result.err
+        assert data == {"ks/users/nb-1-big-Data.db": f"Data.db of {TABLE}",
+                        "ks/old/nb-1-big-Data.db": f"Data.db of {OLDER}"}
+        other = ID[::-1]
+        result, data = run("data", "data", f"ks.{TABLE}=ks.new-{ID},ks.{OLDER}=ks.old-{other}")
+        assert result.code == 0, result.err
+        assert data == {f"ks/new-{ID}/nb-1-big-Data.db": f"Data.db of {TABLE}",
+                        f"ks/old-{other}/nb-1-big-Data.db": f"Data.db of {OLDER}"}
+        result, data = run("both", "loader", f"ks.{TABLE}=ks.a,ks.{OLDER}=ks.a")
+        assert result.code == 64 and data == {}
+        assert TABLE in result.error and OLDER in result.error
+        assert "would both be ks.a" in result.error
+
+
 def test_incarnations_without_a_time(tmp_path):
     with FakeS3(two_incarnations([TABLE, OTHER])) as server:
         result = penates("restore", *source_args(server), "--layout", "loader", "--into",
