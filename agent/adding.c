@@ -83,7 +83,8 @@ static int look_at(void *ctx, const struct safe_entry *entry, struct err *e)
 {
     (void)e;
     struct lookup *const lookup = ctx;
-    if (!S_ISDIR(entry->type) || !is_directory_of(entry->name, lookup->table)) {
+    /* A symlink counts, too: check_names, which comes next, refuses it by its name. */
+    if (!is_directory_of(entry->name, lookup->table)) {
         return 1;
     }
     if (lookup->found == NULL) {
@@ -131,8 +132,12 @@ static int resolve(struct target *target, const struct plan *plan, uint32_t inde
     struct lookup lookup = {.table = table->as_table};
     int result = 0;
     for (unsigned i = 0; i < target->dir_count && result == 0; i++) {
-        const int root = target->dirs[i].root;
-        result = root < 0 ? 0 : safe_path_scan(root, table->as_keyspace, look_at, &lookup, e);
+        const struct target_dir *const dir = &target->dirs[i];
+        if (dir->root >= 0) {
+            result = preflight_reach(dir, table->as_keyspace, e) < 0
+                         ? -1
+                         : safe_path_scan(dir->root, table->as_keyspace, look_at, &lookup, e);
+        }
     }
     if (result == 0) {
         result = judge_lookup(target, table, &lookup, e);

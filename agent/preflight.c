@@ -333,17 +333,11 @@ static int check_name(const struct target_dir *dir, const char *target_folder,
                    dir->path, target_folder, target_name);
 }
 
-/* Directories that exist already must be directories all the way, and writable. */
-static int check_folder(const struct target_dir *dir, const char *folder, struct err *e)
+int preflight_reach(const struct target_dir *dir, const char *folder, struct err *e)
 {
-    autofd int fd = dir->root < 0 ? -1 : safe_path_open(dir->root, folder, O_PATH | O_DIRECTORY);
-    if (fd >= 0) {
-        return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0
-                   ? 0
-                   : err_set_sys(e, ERR_CREATE, errno, "cannot write to '%s/%s'", dir->path,
-                                 folder);
-    }
-    if (dir->root < 0 || errno == ENOENT) {
+    ASSERT(dir->root >= 0);
+    autofd int fd = safe_path_open(dir->root, folder, O_PATH | O_DIRECTORY);
+    if (fd >= 0 || errno == ENOENT) {
         return 0;
     }
     if (errno == ELOOP || errno == ENOTDIR) {
@@ -352,6 +346,21 @@ static int check_folder(const struct target_dir *dir, const char *folder, struct
         return err_hint(e, "move that away; symlinks below a target are never followed");
     }
     return err_set_sys(e, ERR_CREATE, errno, "cannot open '%s/%s'", dir->path, folder);
+}
+
+/* Directories that exist already must be directories all the way, and writable. */
+static int check_folder(const struct target_dir *dir, const char *folder, struct err *e)
+{
+    if (dir->root < 0) {
+        return 0;
+    }
+    if (preflight_reach(dir, folder, e) < 0) {
+        return -1;
+    }
+    autofd int fd = safe_path_open(dir->root, folder, O_PATH | O_DIRECTORY);
+    return fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0
+               ? 0
+               : err_set_sys(e, ERR_CREATE, errno, "cannot write to '%s/%s'", dir->path, folder);
 }
 
 static int check_names(const struct target *target, const struct plan *plan, struct err *e)

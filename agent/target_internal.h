@@ -118,6 +118,10 @@ void target_commit_folder(const struct plan *plan, uint32_t file, struct buf *ou
 /* preflight.c: ERR_REFUSED names the first file in the directory, if it has any. */
 int preflight_empty(const struct target_dir *dir, struct err *e) MUST_CHECK;
 
+/* preflight.c: ERR_REFUSED when a symlink, or what is no directory, is on the way to a folder; fine
+ * when it is missing. */
+int preflight_reach(const struct target_dir *dir, const char *folder, struct err *e) MUST_CHECK;
+
 /* placement.c: sets `dir` of the files to come and checks the room for them. */
 int placement_choose(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 

@@ -124,6 +124,19 @@ def test_which_directory(server, target):
     assert len(sha256_tree(target / "ks2" / f"people-{ID}")) == 4
 
 
+@pytest.mark.parametrize("linked", ["ks2", f"ks2/people-{ID}"])
+def test_symlinks_are_named(server, target, linked):
+    away = target.parent / "away"
+    (target / linked).rename(away)
+    (target / linked).symlink_to(away)
+    before = sha256_tree(away)
+    for name in ("ks2.people", f"ks2.people-{ID}"):
+        result = add(server, target, name=name)
+        assert result.code == 78
+        assert f"'{linked}" in result.error and "leads over a symlink" in result.error
+    assert sha256_tree(away) == before and not (target / ".penates").exists()
+
+
 def test_the_same_sstable_is_there_already(target):
     """A name with a UUID is that of one SSTable in the world."""
     backup = SmallBackup()
