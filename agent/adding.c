@@ -16,8 +16,10 @@
 enum {
     GENERATION_MAX = INT32_MAX, /* Cassandra reads the number into a Java int */
     /* A running Cassandra writes its next SSTables under the next numbers, without looking; until
-     * it was told to load ours, they must be out of its reach. */
-    RUNNING_GAP = 1000 * 1000,
+     * it was told to load ours, they must be out of its reach. One that was killed has left logs of
+     * what it was writing and removing: at its start it removes SSTables by the names in there,
+     * whose files may be gone, or does not start when they are not those that it knows. */
+    FAR = 1000 * 1000,
     FLUSH_LINES = 4096, /* of the journal at a time */
     UUID_SIZE = 29,     /* of an SSTable's identifier, with its NUL */
 };
@@ -172,6 +174,7 @@ struct taken {
     size_t id_count, id_capacity;
     uint64_t highest; /* number, also of the plan's own */
     bool indexed;     /* it has secondary indexes */
+    bool unfinished;  /* a log of a flush or a compaction is there, "nb_txn_flush_ID.log" */
 };
 
 static bool number_of(const struct sstable_name *name, uint64_t *ret)
@@ -219,6 +222,7 @@ static int take_entry(void *ctx, const struct safe_entry *entry, struct err *e)
         return 1;
     }
     if (!sstable_name_parse(slice_of(entry->name, strlen(entry->name)), &name)) {
+        taken->unfinished = taken->unfinished || strstr(entry->name, "_txn_") != NULL;
         return 0;
     }
     if (!name.numbered) {
@@ -290,7 +294,8 @@ static int give_numbers(struct target *target, const struct plan *plan, uint32_t
             taken->highest = number;
         }
     }
-    uint64_t next = taken->highest + (target->running ? RUNNING_GAP : 0);
+    const bool far = target->running || taken->unfinished;
+    uint64_t next = taken->highest + (far ? FAR : 0);
     table->renumbered = 0;
     for (uint32_t i = first; i < end; i++) {
         char id[UUID_SIZE];
@@ -301,8 +306,7 @@ static int give_numbers(struct target *target, const struct plan *plan, uint32_t
         if (id_is_taken(taken, id)) {
             return refuse_twice(target, &name, table->folder, e);
         }
-        const bool keeps =
-            !number_of(&name, &number) || (!target->running && !number_is_taken(taken, number));
+        const bool keeps = !number_of(&name, &number) || (!far && !number_is_taken(taken, number));
         if (!keeps && (next >= GENERATION_MAX)) {
             return refuse_full(target, table->folder, e);
         }
@@ -334,6 +338,7 @@ static int choose(struct target *target, const struct plan *plan, uint32_t index
         result = give_numbers(target, plan, index, &taken, e);
     }
     table->indexed = taken.indexed;
+    table->unfinished = taken.unfinished;
     free(taken.numbers);
     free(taken.ids);
     return result;

@@ -75,8 +75,9 @@ void report_log_added(const struct target *target, const struct plan *plan)
         if (added.renumbered > 0) {
             log_warn("%s.%s: %" PRIu32 " SSTables get new numbers: %s", table->as_keyspace,
                      table->as_table, added.renumbered,
-                     added.running ? "Cassandra is running, and may use theirs"
-                                   : "theirs are taken there");
+                     added.running      ? "Cassandra is running, and may use theirs"
+                     : added.unfinished ? "logs that a killed Cassandra left there may name theirs"
+                                        : "theirs are taken there");
         }
     }
 }

@@ -90,6 +90,7 @@ struct target_added {
     const char *folder;  /* the table's directory, below --into */
     uint32_t renumbered; /* SSTables that get another number */
     bool indexed;        /* the directory has secondary indexes */
+    bool unfinished;     /* the directory has logs of a flush or a compaction that did not end */
     bool running;        /* Cassandra is at work there */
 };
 bool target_added(const struct target *target, uint32_t table, struct target_added *ret);

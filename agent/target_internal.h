@@ -46,6 +46,7 @@ struct target_table {
     char *folder;        /* the directory that it is added to, below --into; NULL: not looked up */
     bool sealed;         /* the journal holds its folder and the numbers of its SSTables */
     bool indexed;        /* the folder has secondary indexes */
+    bool unfinished;     /* the folder has logs of a flush or a compaction that did not end */
     uint32_t renumbered; /* SSTables that get another number */
 };
 
@@ -154,12 +155,16 @@ enum { ADDING_NAME_SIZE = 1024 + 16 }; /* a key with a new number */
 void adding_name(const struct target *target, const struct plan *plan, uint32_t file,
                  char ret[ADDING_NAME_SIZE]);
 
+/* earlier.c: ERR_REFUSED when a stamp of this identity lies in .penates/earlier/. */
+int earlier_check(const struct target *target, struct err *e) MUST_CHECK;
 /* earlier.c: moves what tells of a finished restore to .penates/earlier/TIME/. */
 int earlier_put_away(struct target *target, struct err *e) MUST_CHECK;
 
 /* stamp.c: 1: the stamp of this identity is there, 0: none; ERR_REFUSED: another's, whose text is
  * in *ret_other then (freed by the caller; NULL otherwise). */
 int stamp_look(const struct target *target, char **ret_other, struct err *e) MUST_CHECK;
+/* True for the text of a stamp of this identity. */
+bool stamp_is_of(const struct target *target, const char *stamp);
 int stamp_write(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
 /* file_sink.c: for commit.c. */
