@@ -13,6 +13,38 @@
 
 enum { SAME_TIME_MAX = 1000 }; /* restores that end within one second */
 
+static int refuse_again(const struct target_dir *first, const char *name, struct err *e)
+{
+    (void)err_set(e, ERR_REFUSED,
+                  "target '%s': this restore was finished there before, and another one after it",
+                  first->path);
+    return err_hint(e, "to do it once more, move '" TARGET_EARLIER "/%s' away first", name);
+}
+
+static int check_entry(void *ctx, const struct safe_entry *entry, struct err *e)
+{
+    const struct target *const target = ctx;
+    const struct target_dir *const first = &target->dirs[0];
+    autofree char *name = xasprintf("earlier/%s/restored", entry->name);
+    autobuf struct buf stamp = BUF_INIT(TARGET_STAMP_MAX);
+    const int there = target_dir_read(first, name, &stamp, e);
+    if (there < 0 || (there == 1 && stamp_is_of(target, buf_str(&stamp)))) {
+        return there < 0 ? -1 : refuse_again(first, entry->name, e);
+    }
+    return 1;
+}
+
+/* A list of errands that is run again from its start must not add a table twice, nor swap one for
+ * an old state a second time; that it is finished cannot be said either, for what came after it may
+ * have undone it. */
+int earlier_check(const struct target *target, struct err *e)
+{
+    const struct target_dir *const first = &target->dirs[0];
+    return first->home < 0
+               ? 0
+               : safe_path_scan(first->home, "earlier", check_entry, (void *)(uintptr_t)target, e);
+}
+
 /* When the restore of a stamp was finished, as the stamp has it. */
 static char *time_of(const char *stamp)
 {

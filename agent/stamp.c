@@ -58,6 +58,13 @@ static char *compose(const struct target *target, const struct plan *plan)
     return mem_file_close(&mem);
 }
 
+bool stamp_is_of(const struct target *target, const char *stamp)
+{
+    autofree char *head = compose(target, NULL);
+    const size_t size = strlen(head);
+    return strncmp(stamp, head, size) == 0 && stamp[size] == ',';
+}
+
 int stamp_look(const struct target *target, char **ret_other, struct err *e)
 {
     const struct target_dir *const dir = &target->dirs[0];
@@ -67,8 +74,7 @@ int stamp_look(const struct target *target, char **ret_other, struct err *e)
     if (there <= 0) {
         return there;
     }
-    autofree char *head = compose(target, NULL);
-    if (strncmp(buf_str(&stamp), head, strlen(head)) == 0 && buf_str(&stamp)[strlen(head)] == ',') {
+    if (stamp_is_of(target, buf_str(&stamp))) {
         return 1;
     }
     /* Its identity, as it stands there: the words between the quotes of "restore". */

@@ -236,9 +236,11 @@ static int open_all(struct target *target, struct err *e)
     if (target->earlier_stamp == NULL && load_journal(target, e) < 0) {
         return -1;
     }
+    if (target->state == TARGET_NEW && target_may_stage(config)) {
+        return earlier_check(target, e);
+    }
     for (unsigned i = 0; i < target->dir_count; i++) {
-        if (target->state == TARGET_NEW && !target_may_stage(config) &&
-            preflight_empty(&target->dirs[i], e) < 0) {
+        if (target->state == TARGET_NEW && preflight_empty(&target->dirs[i], e) < 0) {
             return -1;
         }
     }
@@ -337,6 +339,7 @@ bool target_added(const struct target *target, uint32_t table, struct target_add
     *ret = (struct target_added){.folder = found->folder,
                                  .renumbered = found->renumbered,
                                  .indexed = found->indexed,
+                                 .unfinished = found->unfinished,
                                  .running = target->running};
     return true;
 }

@@ -124,6 +124,19 @@ def test_which_directory(server, target):
     assert len(sha256_tree(target / "ks2" / f"people-{ID}")) == 4
 
 
+def test_logs_of_a_killed_cassandra(server, target):
+    """Their names would be removed at its next start, whether or not there is such a file now."""
+    folder = target / "ks2" / f"people-{ID}"
+    (folder / "nb_txn_flush_3bcee4e0-75d9-11f1-8000-000000000000.log").write_text(
+        f"ADD:[{folder}/nb-8-big-,0,8][1]")
+    result = add(server, target)
+    assert result.code == 0, result.err
+    assert "logs that a killed Cassandra left there" in result.err
+    names = {path.name for path in folder.glob("*-Data.db")}
+    assert names == {"nb-2-big-Data.db", "nb-7-big-Data.db", "nb-1000008-big-Data.db",
+                     "nb-1000009-big-Data.db", "nb-1000010-big-Data.db"}
+
+
 @pytest.mark.parametrize("linked", ["ks2", f"ks2/people-{ID}"])
 def test_symlinks_are_named(server, target, linked):
     away = target.parent / "away"
@@ -170,6 +183,21 @@ def test_second_errand_and_earlier_reports(server, target):
     assert whole.code == 78
     assert "holds another restore, finished" in whole.error
     assert len(list((target / ".penates" / "earlier").iterdir())) == 1
+
+
+def test_the_same_errand_after_another(server, target):
+    """A list of errands that is run again from its start."""
+    assert add(server, target).code == 0
+    assert add(server, target, name=f"ks3.other-{ID}").code == 0
+    before = sha256_tree(target)
+    result = add(server, target)
+    assert result.code == 78
+    assert "was finished there before" in result.error
+    assert sha256_tree(target) == before
+    (earlier,) = (target / ".penates" / "earlier").iterdir()
+    assert f"move '.penates/earlier/{earlier.name}' away" in result.error
+    earlier.rename(target.parent / "away")
+    assert add(server, target).code == 0
 
 
 def test_unfinished_other_stays_refused(server, target):
