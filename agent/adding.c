@@ -49,7 +49,8 @@ void adding_name(const struct target *target, const struct plan *plan, uint32_t 
 {
     const struct plan_file *const planned = &plan->files[file];
     const char *const name = planned->target_name;
-    const uint32_t number = planned->sstable == PLAN_NONE ? 0 : target->numbers[planned->sstable];
+    const uint32_t number =
+        planned->sstable == PLAN_NONE ? 0 : target->sstables[planned->sstable].number;
     struct sstable_name parsed;
     bool fits = true;
     if (number == 0) {
@@ -59,6 +60,22 @@ void adding_name(const struct target *target, const struct plan *plan, uint32_t 
                sstable_name_renumber(&parsed, number, ret, ADDING_NAME_SIZE);
     }
     ASSERT(fits); /* names are as long as a file system allows, and a number has ten digits */
+}
+
+bool adding_is_placed(const struct target *target, const struct plan *plan, uint32_t file)
+{
+    const uint32_t sstable = plan->files[file].sstable;
+    return sstable != PLAN_NONE && target->sstables[sstable].placed;
+}
+
+bool adding_is_done(const struct target *target, const struct plan *plan, uint32_t table)
+{
+    uint32_t first, end;
+    adding_files(plan, table, &first, &end);
+    while (first < end && adding_is_placed(target, plan, first)) {
+        first++;
+    }
+    return first == end && target->tables[table].added;
 }
 
 /* The table's directory */
@@ -302,6 +319,11 @@ static int give_numbers(struct target *target, const struct plan *plan, uint32_t
         if (!first_name(plan, i, &name)) {
             continue;
         }
+        struct target_sstable *const own = &target->sstables[plan->files[i].sstable];
+        if (own->placed) {
+            table->renumbered += own->number != 0 ? 1 : 0;
+            continue;
+        }
         id_of(&name, id);
         if (id_is_taken(taken, id)) {
             return refuse_twice(target, &name, table->folder, e);
@@ -311,19 +333,21 @@ static int give_numbers(struct target *target, const struct plan *plan, uint32_t
             return refuse_full(target, table->folder, e);
         }
         next += keeps ? 0 : 1;
-        target->numbers[plan->files[i].sstable] = keeps ? 0 : (uint32_t)next;
+        own->number = keeps ? 0 : (uint32_t)next;
         table->renumbered += keeps ? 0 : 1;
     }
     return 0;
 }
 
-/* Settles on a number for each SSTable of a table, by what is in its directory now. */
-static int choose(struct target *target, const struct plan *plan, uint32_t index, struct err *e)
+/* Looks at what is in a table's directory now; unless it is only to be looked at, settles on a
+ * number for each SSTable. */
+static int survey(struct target *target, const struct plan *plan, uint32_t index, bool choose,
+                  struct err *e)
 {
     struct target_table *const table = &target->tables[index];
     struct taken taken = {0};
     int result = 0;
-    ASSERT(table->folder != NULL && !table->sealed);
+    ASSERT(table->folder != NULL);
     for (unsigned i = 0; i < target->dir_count && result == 0; i++) {
         const int root = target->dirs[i].root;
         result = root < 0 ? 0 : safe_path_scan(root, table->folder, take_entry, &taken, e);
@@ -334,7 +358,7 @@ static int choose(struct target *target, const struct plan *plan, uint32_t index
     if (taken.id_count > 0) {
         qsort(taken.ids, taken.id_count, sizeof *taken.ids, compare_ids);
     }
-    if (result == 0) {
+    if (result == 0 && choose) {
         result = give_numbers(target, plan, index, &taken, e);
     }
     table->indexed = taken.indexed;
@@ -347,7 +371,7 @@ static int choose(struct target *target, const struct plan *plan, uint32_t index
 int adding_preview(struct target *target, const struct plan *plan, struct err *e)
 {
     for (uint32_t i = 0; i < plan->table_count; i++) {
-        if (plan->tables[i].added && !target->tables[i].sealed && choose(target, plan, i, e) < 0) {
+        if (plan->tables[i].added && survey(target, plan, i, !target->tables[i].sealed, e) < 0) {
             return -1;
         }
     }
@@ -369,9 +393,10 @@ static int journal_choice(struct target *target, const struct plan *plan, uint32
         }
         char number[JOURNAL_NUMBER_SIZE];
         plan_file_target(file, &path);
-        journal_add(target->journal, JOURNAL_NUMBER,
-                    (const char *[]){buf_str(&path),
-                                     journal_number(target->numbers[file->sstable], number)});
+        journal_add(
+            target->journal, JOURNAL_NUMBER,
+            (const char *[]){buf_str(&path),
+                             journal_number(target->sstables[file->sstable].number, number)});
         if (++lines % FLUSH_LINES == 0 && journal_flush(target->journal, e) < 0) {
             return -1;
         }
@@ -385,10 +410,11 @@ int adding_settle(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->journal != NULL);
     for (uint32_t i = 0; i < plan->table_count; i++) {
-        if (!plan->tables[i].added || target->tables[i].sealed) {
+        if (!plan->tables[i].added || adding_is_done(target, plan, i)) {
             continue;
         }
-        if (choose(target, plan, i, e) < 0 || journal_choice(target, plan, i, e) < 0) {
+        if ((target->tables[i].sealed && adding_withdraw(target, plan, i, e) < 0) ||
+            survey(target, plan, i, true, e) < 0 || journal_choice(target, plan, i, e) < 0) {
             return -1;
         }
         target->tables[i].sealed = true;

@@ -1,7 +1,9 @@
 /*
  * adding_move: how the verified files of an added table come to its directory, Data.db last:
  * Cassandra takes components without a Data.db for the remains of a compaction, and does not start
- * on a Data.db without, say, its CompressionInfo.db. See target_internal.h.
+ * on a Data.db without, say, its CompressionInfo.db. They are linked there and stay staged until
+ * all is done, so that after a crash each is known for ours, whatever Cassandra did meanwhile. (It
+ * needs links itself, for snapshots.) See target_internal.h.
  */
 #include "agent/base/mem.h"
 #include "agent/sstable_name.h"
@@ -17,8 +19,7 @@ struct move {
     const struct target_dir *dir;
     unsigned dir_index;
     const char *folder_path;
-    int stage; /* -1: nothing waits any more */
-    int folder;
+    int stage, folder;
     bool give; /* files to the owner of what was there before */
     uid_t owner;
     gid_t group;
@@ -32,10 +33,12 @@ static int move_err(const struct move *move, const char *name, int sys, struct e
     }
     (void)err_set(e, ERR_REFUSED, "target '%s': '%s/%s' has appeared there meanwhile",
                   move->dir->path, move->folder_path, name);
-    return err_hint(e, "find out who writes there, move that file away and run again");
+    return err_hint(e, "find out who writes there, leave that file alone and run again: other "
+                       "numbers are chosen then");
 }
 
-static bool same_inode(const struct move *move, const char *from, const char *to)
+/* True when the staged file has its final name as well. */
+static bool is_in(const struct move *move, const char *from, const char *to)
 {
     struct stat a, b;
     return fstatat(move->stage, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -43,41 +46,24 @@ static bool same_inode(const struct move *move, const char *from, const char *to
            a.st_ino == b.st_ino;
 }
 
-/* As commit.c does: never over somebody else's file, also where renameat2 cannot promise that. */
-static int rename_new(const struct move *move, const char *from, const char *to)
-{
-    if (renameat2(move->stage, from, move->folder, to, RENAME_NOREPLACE) == 0) {
-        return 0;
-    }
-    if (errno == EINVAL || errno == ENOSYS) {
-        if (linkat(move->stage, from, move->folder, to, 0) < 0 && errno != EEXIST) {
-            return -1;
-        }
-        errno = EEXIST;
-    }
-    if (errno != EEXIST || !same_inode(move, from, to)) {
-        return -1;
-    }
-    return unlinkat(move->stage, from, 0);
-}
-
 static int move_file(const struct move *move, uint32_t file, struct err *e)
 {
     const char *const from = move->plan->files[file].target_name;
     char to[ADDING_NAME_SIZE];
     adding_name(move->target, move->plan, file, to);
-    /* What was moved before the run was cut short: the preflight has seen its size. */
-    if (move->stage < 0 || faccessat(move->stage, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-        return faccessat(move->folder, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0
-                   ? move_err(move, to, errno, e)
-                   : 0;
-    }
     if (move->give &&
         fchownat(move->stage, from, move->owner, move->group, AT_SYMLINK_NOFOLLOW) < 0) {
         return target_disk_err(e, errno, "owner of '%s/%s/%s'", move->dir->path, move->folder_path,
                                to);
     }
-    return rename_new(move, from, to) < 0 ? move_err(move, to, errno, e) : 0;
+    return linkat(move->stage, from, move->folder, to, 0) < 0 ? move_err(move, to, errno, e) : 0;
+}
+
+static int sync_folder(const struct move *move, struct err *e)
+{
+    return fsync(move->folder) < 0
+               ? target_disk_err(e, errno, "syncing '%s/%s'", move->dir->path, move->folder_path)
+               : 0;
 }
 
 /* Those that are Data.db, or those that are not; then their directory is synced, so that no loss
@@ -89,13 +75,11 @@ static int move_kind(const struct move *move, uint32_t table, bool data, struct 
     for (uint32_t i = first; i < end; i++) {
         const bool is_data = move->plan->files[i].component == COMPONENT_DATA;
         if (move->target->files[i].dir == move->dir_index && is_data == data &&
-            move_file(move, i, e) < 0) {
+            !adding_is_placed(move->target, move->plan, i) && move_file(move, i, e) < 0) {
             return -1;
         }
     }
-    return fsync(move->folder) < 0
-               ? target_disk_err(e, errno, "syncing '%s/%s'", move->dir->path, move->folder_path)
-               : 0;
+    return sync_folder(move, e);
 }
 
 /* Root leaves nothing that Cassandra may not read: without --owner, files get the owner of the
@@ -138,7 +122,7 @@ static int open_move(struct move *move, const struct plan_table *table, struct e
     autofree char *staged = xasprintf(TARGET_STAGE "/%s", table->target_folder);
     move->stage = safe_path_open(move->dir->root, staged, O_RDONLY | O_DIRECTORY);
     autofd int keyspace = -1;
-    if ((move->stage < 0 && errno != ENOENT) || find_owner(move, table->as_keyspace) < 0 ||
+    if (move->stage < 0 || find_owner(move, table->as_keyspace) < 0 ||
         make_folder(move, table->as_keyspace, &keyspace) < 0 ||
         make_folder(move, move->folder_path, &move->folder) < 0) {
         return target_disk_err(e, errno, "opening '%s/%s'", move->dir->path, move->folder_path);
@@ -146,30 +130,61 @@ static int open_move(struct move *move, const struct plan_table *table, struct e
     return 0;
 }
 
-static int move_table(const struct target *target, const struct plan *plan, uint32_t table,
-                      unsigned dir, struct err *e)
+static void close_move(const struct move *move)
 {
-    struct move move = {.target = target,
-                        .plan = plan,
-                        .dir = &target->dirs[dir],
-                        .dir_index = dir,
-                        .folder_path = target->tables[table].folder,
-                        .stage = -1,
-                        .folder = -1};
-    int result = open_move(&move, &plan->tables[table], e);
-    if (result == 0) {
-        result = move_kind(&move, table, false, e);
-    }
-    if (result == 0) {
-        result = move_kind(&move, table, true, e);
-    }
-    const int fds[] = {move.stage, move.folder};
+    const int fds[] = {move->stage, move->folder};
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         if (fds[i] >= 0) {
             (void)close(fds[i]); /* directories */
         }
     }
-    return result;
+}
+
+static int move_all(const struct move *move, uint32_t table, struct err *e)
+{
+    return move_kind(move, table, false, e) < 0 ? -1 : move_kind(move, table, true, e);
+}
+
+/* An SSTable whose Data.db is in was placed whole. Where there is none, the names of the other
+ * components are taken back; beside another one they are no longer ours to take. */
+static int withdraw_sstable(const struct move *move, uint32_t sstable, struct err *e)
+{
+    const struct plan_sstable *const planned = &move->plan->sstables[sstable];
+    char to[ADDING_NAME_SIZE];
+    if (planned->data != PLAN_NONE) {
+        adding_name(move->target, move->plan, planned->data, to);
+        if (faccessat(move->folder, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+            move->target->sstables[sstable].placed =
+                is_in(move, move->plan->files[planned->data].target_name, to);
+            return 0;
+        }
+    }
+    for (uint32_t i = planned->first; i < planned->first + planned->count; i++) {
+        adding_name(move->target, move->plan, i, to);
+        if (is_in(move, move->plan->files[i].target_name, to) &&
+            unlinkat(move->folder, to, 0) < 0) {
+            return target_disk_err(e, errno, "taking '%s/%s/%s' back", move->dir->path,
+                                   move->folder_path, to);
+        }
+    }
+    return 0;
+}
+
+/* Their numbers are forgotten next, so no loss of power may bring the names back. */
+static int withdraw_all(const struct move *move, uint32_t table, struct err *e)
+{
+    uint32_t first, end;
+    adding_files(move->plan, table, &first, &end);
+    for (uint32_t i = first; i < end; i++) {
+        const uint32_t sstable = move->plan->files[i].sstable;
+        if (move->target->files[i].dir == move->dir_index && sstable != PLAN_NONE &&
+            move->plan->sstables[sstable].first == i &&
+            !adding_is_placed(move->target, move->plan, i) &&
+            withdraw_sstable(move, sstable, e) < 0) {
+            return -1;
+        }
+    }
+    return sync_folder(move, e);
 }
 
 static bool has_files_in(const struct target *target, const struct plan *plan, uint32_t table,
@@ -177,24 +192,57 @@ static bool has_files_in(const struct target *target, const struct plan *plan, u
 {
     uint32_t first, end;
     adding_files(plan, table, &first, &end);
-    while (first < end && target->files[first].dir != dir) {
+    while (first < end &&
+           (target->files[first].dir != dir || adding_is_placed(target, plan, first))) {
         first++;
     }
     return first < end;
 }
 
-int adding_move(const struct target *target, const struct plan *plan, struct err *e)
+typedef int move_step_fn(const struct move *move, uint32_t table, struct err *e);
+
+/* A step for each directory that has files of the table to come. */
+static int in_each_dir(const struct target *target, const struct plan *plan, uint32_t table,
+                       move_step_fn *step, struct err *e)
+{
+    ASSERT(target->tables[table].sealed);
+    int result = 0;
+    for (unsigned i = 0; i < target->dir_count && result == 0; i++) {
+        struct move move = {.target = target,
+                            .plan = plan,
+                            .dir = &target->dirs[i],
+                            .dir_index = i,
+                            .folder_path = target->tables[table].folder,
+                            .stage = -1,
+                            .folder = -1};
+        if (has_files_in(target, plan, table, i)) {
+            result = open_move(&move, &plan->tables[table], e) < 0 ? -1 : step(&move, table, e);
+            close_move(&move);
+        }
+    }
+    return result;
+}
+
+int adding_withdraw(const struct target *target, const struct plan *plan, uint32_t table,
+                    struct err *e)
+{
+    return in_each_dir(target, plan, table, withdraw_all, e);
+}
+
+int adding_move(struct target *target, const struct plan *plan, struct err *e)
 {
     for (uint32_t i = 0; i < plan->table_count; i++) {
-        if (!plan->tables[i].added) {
+        if (!plan->tables[i].added || adding_is_done(target, plan, i)) {
             continue;
         }
-        ASSERT(target->tables[i].sealed);
-        for (unsigned k = 0; k < target->dir_count; k++) {
-            if (has_files_in(target, plan, i, k) && move_table(target, plan, i, k, e) < 0) {
-                return -1;
-            }
+        if (in_each_dir(target, plan, i, move_all, e) < 0) {
+            return -1;
         }
+        journal_add(target->journal, JOURNAL_ADDED, &plan->tables[i].target_folder);
+        if (journal_flush(target->journal, e) < 0) {
+            return -1;
+        }
+        target->tables[i].added = true;
     }
     return 0;
 }

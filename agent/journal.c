@@ -20,7 +20,7 @@ static const struct {
     [JOURNAL_UNTIL] = {"until", "tn"},     [JOURNAL_RUN] = {"run", "ntnnnnnn"},
     [JOURNAL_FILE] = {"file", "tttnnnnn"}, [JOURNAL_CLEARED] = {"cleared", "t"},
     [JOURNAL_NUMBER] = {"number", "tn"},   [JOURNAL_ADDING] = {"adding", "tt"},
-    [JOURNAL_FAIL] = {"fail", "nt"},
+    [JOURNAL_ADDED] = {"added", "t"},      [JOURNAL_FAIL] = {"fail", "nt"},
 };
 _Static_assert(ARRAY_SIZE(KINDS) == JOURNAL_KIND_COUNT, "a shape for every kind");
 

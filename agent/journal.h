@@ -27,6 +27,8 @@ enum journal_kind {
     JOURNAL_NUMBER,  /* target of an SSTable's first file, its new number, 0: it keeps its own */
     JOURNAL_ADDING,  /* table folder as planned, and in the target: the numbers before this line
                         count, and its files are being moved in */
+    JOURNAL_ADDED,   /* table folder as planned: its files are in; Cassandra may have renamed them,
+                        or compacted them away, since */
     JOURNAL_FAIL,    /* time, text: how the run ended */
 };
 

@@ -120,7 +120,17 @@ static void match_number(const struct preflight *pre, const struct journal_line 
 {
     const uint32_t index = find_file(pre, line->fields[0]);
     if (index != PLAN_NONE && pre->plan->files[index].sstable != PLAN_NONE) {
-        pre->target->numbers[pre->plan->files[index].sstable] = (uint32_t)line->numbers[1];
+        pre->target->sstables[pre->plan->files[index].sstable].number = (uint32_t)line->numbers[1];
+    }
+}
+
+static void match_added(const struct preflight *pre, const struct journal_line *line)
+{
+    for (uint32_t i = 0; i < pre->plan->table_count; i++) {
+        if (pre->plan->tables[i].added &&
+            strcmp(pre->plan->tables[i].target_folder, line->fields[0]) == 0) {
+            pre->target->tables[i].added = true;
+        }
     }
 }
 
@@ -140,7 +150,7 @@ static void count_renumbered(const struct preflight *pre)
 {
     for (uint32_t i = 0; i < pre->plan->sstable_count; i++) {
         const uint32_t table = pre->plan->files[pre->plan->sstables[i].first].table;
-        pre->target->tables[table].renumbered += pre->target->numbers[i] != 0 ? 1 : 0;
+        pre->target->tables[table].renumbered += pre->target->sstables[i].number != 0 ? 1 : 0;
     }
 }
 
@@ -156,6 +166,8 @@ static int match_line(void *ctx, const struct journal_line *line, struct err *e)
         match_number(pre, line);
     } else if (line->kind == JOURNAL_ADDING) {
         match_adding(pre, line);
+    } else if (line->kind == JOURNAL_ADDED) {
+        match_added(pre, line);
     }
     return 0;
 }
@@ -169,20 +181,16 @@ static bool is_there(int root, const char *folder, const char *name, uint64_t si
            (uint64_t)st.st_size == size;
 }
 
-/* The swap of its table, or the adding to it, may have moved a staged file in already. */
+/* The swap of its table may have moved a staged file in already. One that is added stays staged
+ * until its whole table is in. */
 static bool was_moved_in(const struct target *target, const struct plan *plan, uint32_t index)
 {
     const struct target_file *const file = &target->files[index];
     const struct plan_file *const planned = &plan->files[index];
     const struct target_table *const table = &target->tables[planned->table];
-    const int root = target->dirs[file->dir].root;
-    if (table->sealed) {
-        char name[ADDING_NAME_SIZE];
-        adding_name(target, plan, index, name);
-        return is_there(root, table->folder, name, file->plain_size);
-    }
-    return table->cleared &&
-           is_there(root, planned->target_folder, planned->target_name, file->plain_size);
+    return table->added ||
+           (table->cleared && is_there(target->dirs[file->dir].root, planned->target_folder,
+                                       planned->target_name, file->plain_size));
 }
 
 /* The journal's word is checked against the directory: somebody may have tidied up. */
@@ -205,6 +213,34 @@ static void confirm_done(const struct preflight *pre)
     }
 }
 
+/* Of a table that was added, what is in is out of our hands. An SSTable that the backup has more or
+ * other files of than that run is to be added as a new one. */
+static void confirm_added(const struct preflight *pre)
+{
+    autobuf struct buf folder = BUF_INIT(TARGET_PATH_MAX);
+    struct target *const target = pre->target;
+    for (uint32_t i = 0; i < pre->plan->sstable_count; i++) {
+        const struct plan_sstable *const sstable = &pre->plan->sstables[i];
+        const uint32_t end = sstable->first + sstable->count;
+        bool placed = target->tables[pre->plan->files[sstable->first].table].added;
+        if (!placed) {
+            continue;
+        }
+        for (uint32_t k = sstable->first; k < end; k++) {
+            placed = placed && target->files[k].state == FILE_DONE;
+        }
+        target->sstables[i].placed = placed;
+        for (uint32_t k = sstable->first; k < end && !placed; k++) {
+            const int root = target->dirs[target->files[k].dir].root;
+            target_commit_folder(pre->plan, k, &folder);
+            if (root < 0 || !is_there(root, buf_str(&folder), pre->plan->files[k].target_name,
+                                      target->files[k].plain_size)) {
+                target->files[k].state = FILE_TO_COME;
+            }
+        }
+    }
+}
+
 static int match_journal(struct preflight *pre, struct err *e)
 {
     const struct target_dir *const dir = &pre->target->dirs[0];
@@ -218,6 +254,7 @@ static int match_journal(struct preflight *pre, struct err *e)
     }
     count_renumbered(pre);
     confirm_done(pre);
+    confirm_added(pre);
     return 0;
 }
 
@@ -456,7 +493,7 @@ int target_check(struct target *target, const struct plan *plan, struct err *e)
 {
     ASSERT(target->state != TARGET_DONE && target->journal == NULL);
     target_forget_plan(target);
-    target->numbers = xcalloc((size_t)plan->sstable_count + 1, sizeof *target->numbers);
+    target->sstables = xcalloc((size_t)plan->sstable_count + 1, sizeof *target->sstables);
     target->files = xcalloc((size_t)plan->file_count + 1, sizeof *target->files);
     target->tables = xcalloc((size_t)plan->table_count + 1, sizeof *target->tables);
     target->file_count = plan->file_count;

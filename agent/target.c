@@ -164,6 +164,7 @@ static int load_line(void *ctx, const struct journal_line *line, struct err *e)
     case JOURNAL_CLEARED:
     case JOURNAL_NUMBER:
     case JOURNAL_ADDING:
+    case JOURNAL_ADDED:
     case JOURNAL_FAIL:
         return 0;
     }
@@ -273,7 +274,7 @@ void target_forget_plan(struct target *target)
     }
     free(TAKE_PTR(target->files));
     free(TAKE_PTR(target->tables));
-    free(TAKE_PTR(target->numbers));
+    free(TAKE_PTR(target->sstables));
     target->file_count = target->table_count = 0;
 }
 

@@ -45,9 +45,16 @@ struct target_table {
     /* of one that is added */
     char *folder;        /* the directory that it is added to, below --into; NULL: not looked up */
     bool sealed;         /* the journal holds its folder and the numbers of its SSTables */
+    bool added;          /* the journal says that what it has of the table was brought in */
     bool indexed;        /* the folder has secondary indexes */
     bool unfinished;     /* the folder has logs of a flush or a compaction that did not end */
     uint32_t renumbered; /* SSTables that get another number */
+};
+
+/* One a plan SSTable, of use for those of added tables. */
+struct target_sstable {
+    uint32_t number; /* its new one; 0: it keeps its own */
+    bool placed;     /* an earlier run has brought it in whole: from then on it is Cassandra's */
 };
 
 struct target {
@@ -73,8 +80,8 @@ struct target {
     uint32_t file_count;
     struct target_table *tables;
     uint32_t table_count;
-    uint32_t *numbers; /* of each SSTable of an added table: its new number, 0: it keeps its own */
-    bool only_adds;    /* every table is added to one of the target */
+    struct target_sstable *sstables;
+    bool only_adds;                  /* every table is added to one of the target */
     uint64_t room_needed, room_free; /* bytes, over all file systems */
 
     /* set by target_begin; then the commit thread's, and after it target_finish's */
@@ -142,14 +149,22 @@ bool replace_keeps(const char *table_folder, const struct safe_entry *entry);
 int adding_resolve(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 /* Which SSTables would get which numbers now. ERR_REFUSED: one is there already. */
 int adding_preview(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
-/* Chooses the numbers for good, and journals them. */
+/* Chooses the numbers, and journals them. Of a move that was cut short, only what it brought in
+ * whole keeps its numbers: Cassandra may have been at work since. */
 int adding_settle(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
-/* adding_move.c: moves the staged files in; goes on where an earlier run stopped. */
-int adding_move(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* adding_move.c: notes which SSTables an earlier run has placed, and takes back its half ones. */
+int adding_withdraw(const struct target *target, const struct plan *plan, uint32_t table,
+                    struct err *e) MUST_CHECK;
+/* adding_move.c: moves the staged files in, and journals that. */
+int adding_move(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 /* The files of a table, which are side by side: [*ret_first .. *ret_end). */
 void adding_files(const struct plan *plan, uint32_t table, uint32_t *ret_first, uint32_t *ret_end);
 /* Where a table of the plan really is, or will be. */
 const char *adding_folder(const struct target *target, const struct plan *plan, uint32_t table);
+/* True for a file of an SSTable that an earlier run has brought in. */
+bool adding_is_placed(const struct target *target, const struct plan *plan, uint32_t file);
+/* True when that is all of a table, and journaled. */
+bool adding_is_done(const struct target *target, const struct plan *plan, uint32_t table);
 /* The name of a file in its final place. */
 enum { ADDING_NAME_SIZE = 1024 + 16 }; /* a key with a new number */
 void adding_name(const struct target *target, const struct plan *plan, uint32_t file,

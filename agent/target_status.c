@@ -44,6 +44,7 @@ static int status_line(void *ctx, const struct journal_line *line, struct err *e
     case JOURNAL_CLEARED:
     case JOURNAL_NUMBER:
     case JOURNAL_ADDING:
+    case JOURNAL_ADDED:
         return 0;
     }
     return 0;

@@ -326,7 +326,19 @@ struct rebuild {
     const uint8_t *chosen;
     size_t count;
     struct entries all;
+    char **made; /* of each node, where it is by now; NULL: nowhere */
 };
+
+/* A file may have several names. */
+static void make_file(const struct rebuild *rebuild, uint32_t node, const char *path)
+{
+    if (rebuild->made[node] != NULL) {
+        assert_int_equal(link(rebuild->made[node], path), 0);
+        return;
+    }
+    write_content(rebuild->cut, node, rebuild->chosen, rebuild->count, path);
+    rebuild->made[node] = xstrdup(path);
+}
 
 /* The tests' trees are a few levels deep. */
 static void make_folder(const struct rebuild *rebuild, uint32_t folder, const char *path)
@@ -341,7 +353,7 @@ static void make_folder(const struct rebuild *rebuild, uint32_t folder, const ch
             assert_int_equal(mkdir(below, 0755), 0);
             make_folder(rebuild, entry->node, below);
         } else {
-            write_content(rebuild->cut, entry->node, rebuild->chosen, rebuild->count, below);
+            make_file(rebuild, entry->node, below);
         }
     }
 }
@@ -354,8 +366,9 @@ void power_cut_rebuild(const struct power_cut *cut, size_t calls, enum power_los
     const size_t count = cut->first + calls;
     autofree uint8_t *chosen = choose(cut, count, loss, &random);
     autofree struct entry *items = xcalloc(count + 1, sizeof *items);
+    autofree char **made = xcalloc(cut->node_count, sizeof *made);
     struct rebuild rebuild = {
-        .cut = cut, .chosen = chosen, .count = count, .all = {.items = items}};
+        .cut = cut, .chosen = chosen, .count = count, .all = {.items = items}, .made = made};
     for (size_t i = 0; i < count; i++) {
         if (cut->ops[i].kind == OP_NAME && chosen[i] != NOT_DONE) {
             apply_name(&rebuild.all, &cut->ops[i], chosen[i] == COVERED);
@@ -364,4 +377,7 @@ void power_cut_rebuild(const struct power_cut *cut, size_t calls, enum power_los
     tree_remove(cut->root);
     assert_int_equal(mkdir(cut->root, 0755), 0);
     make_folder(&rebuild, ROOT, cut->root);
+    for (uint32_t i = 0; i < cut->node_count; i++) {
+        free(made[i]);
+    }
 }

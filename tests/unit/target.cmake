@@ -10,6 +10,9 @@ unit_test(test_target LIBRARIES transfer SOURCES unit/target_rig.c)
 unit_test(test_placement LIBRARIES transfer SOURCES unit/target_rig.c WRAP stat64 statvfs64)
 unit_test(test_commit LIBRARIES transfer SOURCES unit/target_rig.c unit/faulty_disk.c
     WRAP ${FAULTY_DISK_CALLS})
+unit_test(test_adding LIBRARIES transfer
+    SOURCES unit/target_rig.c unit/faulty_disk.c unit/no_cassandra.c
+    WRAP ${FAULTY_DISK_CALLS} running_check)
 unit_test(test_crash LIBRARIES transfer
     SOURCES unit/target_rig.c unit/faulty_disk.c unit/no_cassandra.c
     WRAP ${FAULTY_DISK_CALLS} running_check)

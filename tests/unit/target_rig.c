@@ -38,8 +38,13 @@ static void fill_plan(struct rig *rig)
         file->plain_size = strlen(content);
         if (file->sstable != PLAN_NONE) {
             struct plan_sstable *const sstable = &rig->sstables[file->sstable];
-            sstable->first = sstable->count == 0 ? i : sstable->first;
-            sstable->count++;
+            if (sstable->count++ == 0) {
+                *sstable = (struct plan_sstable){.first = i,
+                                                 .count = 1,
+                                                 .data = PLAN_NONE,
+                                                 .digest = PLAN_NONE,
+                                                 .toc = PLAN_NONE};
+            }
         }
     }
     rig->tables[0] = (struct plan_table){
@@ -241,17 +246,24 @@ void rig_add(struct rig *rig)
     add_table(rig, 0, "ks", "people", "ks/people");
     add_table(rig, 1, "logs", "lines", LINES);
     rig->config.map = (struct table_map){.items = rig->mapping, .count = 2};
-    /* No side file and no index is added: these are components and an SSTable of the table. */
+    /* No side file and no index is added: these are components and an SSTable of the tables. */
     rig->files[0].target_name = "nb-1-big-CompressionInfo.db";
     rig->files[0].sstable = 0;
     rig->sstables[0].first = 0;
     rig->sstables[0].count++;
+    rig->files[10].target_name = "nb-7-big-Statistics.db";
+    rig->files[11].target_name = "nb-7-big-TOC.txt";
+    rig->files[11].sstable = 3;
+    rig->sstables[3].count++;
     rig->files[6].target_name = "nb-3-big-Data.db";
     rig->files[7].target_name = "nb-3-big-TOC.txt";
     for (uint32_t i = 0; i < RIG_FILES; i++) {
         rig->files[i].component = strstr(rig->files[i].target_name, "-Data.db") != NULL
                                       ? COMPONENT_DATA
                                       : COMPONENT_OTHER;
+        if (rig->files[i].component == COMPONENT_DATA) {
+            rig->sstables[rig->files[i].sstable].data = i;
+        }
         autofree char *content = rig_content(rig, i);
         rig->files[i].plain_size = strlen(content);
     }
