@@ -85,6 +85,7 @@ static void log_earlier(const struct report *report)
 
 static bool only_adds(const struct plan *plan)
 {
+    ASSERT(plan != NULL);
     bool only = true;
     for (uint32_t i = 0; i < plan->table_count; i++) {
         only = only && plan->tables[i].added;
