@@ -37,15 +37,6 @@ static int move_err(const struct move *move, const char *name, int sys, struct e
                        "numbers are chosen then");
 }
 
-/* True when the staged file has its final name as well. */
-static bool is_in(const struct move *move, const char *from, const char *to)
-{
-    struct stat a, b;
-    return fstatat(move->stage, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
-           fstatat(move->folder, to, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 static int move_file(const struct move *move, uint32_t file, struct err *e)
 {
     const char *const from = move->plan->files[file].target_name;
@@ -154,14 +145,14 @@ static int withdraw_sstable(const struct move *move, uint32_t sstable, struct er
     if (planned->data != PLAN_NONE) {
         adding_name(move->target, move->plan, planned->data, to);
         if (faccessat(move->folder, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-            move->target->sstables[sstable].placed =
-                is_in(move, move->plan->files[planned->data].target_name, to);
+            move->target->sstables[sstable].placed = safe_path_same(
+                move->stage, move->plan->files[planned->data].target_name, move->folder, to);
             return 0;
         }
     }
     for (uint32_t i = planned->first; i < planned->first + planned->count; i++) {
         adding_name(move->target, move->plan, i, to);
-        if (is_in(move, move->plan->files[i].target_name, to) &&
+        if (safe_path_same(move->stage, move->plan->files[i].target_name, move->folder, to) &&
             unlinkat(move->folder, to, 0) < 0) {
             return target_disk_err(e, errno, "taking '%s/%s/%s' back", move->dir->path,
                                    move->folder_path, to);

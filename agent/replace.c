@@ -115,20 +115,49 @@ static int clear_dir(const struct target *target, const struct target_dir *dir, 
     return 0;
 }
 
-/* Moves one verified file from .penates/stage/ to its place. What is at that place since the folder
- * was cleared is ours, from a run that was cut short, so it may be renamed over. */
+static int refuse_written(const struct target_dir *dir, const struct plan_file *file, struct err *e)
+{
+    (void)err_set(e, ERR_REFUSED,
+                  "target '%s': '%s/%s' has appeared there before the swap of its table was done",
+                  dir->path, file->target_folder, file->target_name);
+    return err_hint(e, "if Cassandra was started since and wrote it, move that SSTable aside, all "
+                       "its files, and run again");
+}
+
+/* Links one verified file from .penates/stage/ to its place; it stays staged until all is done, so
+ * that it is known for ours. What else is there since the folder was cleared is not. */
 static int move_in(const struct target_dir *dir, int stage, int folder,
                    const struct plan_file *file, struct err *e)
 {
-    if (stage >= 0 && renameat(stage, file->target_name, folder, file->target_name) == 0) {
+    const char *const name = file->target_name;
+    if (stage >= 0 && linkat(stage, name, folder, name, 0) == 0) {
         return 0;
     }
     const int why = stage >= 0 ? errno : ENOENT;
-    if (why == ENOENT && faccessat(folder, file->target_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        return 0; /* moved before the run was cut short; target_check has seen its size */
+    if (why == EEXIST) {
+        return safe_path_same(stage, name, folder, name) ? 0 : refuse_written(dir, file, e);
+    }
+    if (why == ENOENT && faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return 0; /* the end of the run was cut short; target_check has seen its size */
     }
     return target_disk_err(e, why, "moving '%s/" TARGET_STAGE "/%s/%s' to its place", dir->path,
-                           file->target_folder, file->target_name);
+                           file->target_folder, name);
+}
+
+/* Those that are Data.db, or those that are not, as adding_move.c does. */
+static int move_in_kind(const struct target_dir *dir, int stage, int folder,
+                        const struct plan *plan, uint32_t first, uint32_t end, bool data,
+                        struct err *e)
+{
+    for (uint32_t i = first; i < end; i++) {
+        if ((plan->files[i].component == COMPONENT_DATA) == data &&
+            move_in(dir, stage, folder, &plan->files[i], e) < 0) {
+            return -1;
+        }
+    }
+    return fsync(folder) < 0 ? target_disk_err(e, errno, "syncing '%s/%s'", dir->path,
+                                               plan->files[first].target_folder)
+                             : 0;
 }
 
 /* Files of one folder in one directory, a row of the plan: files[first .. end). */
@@ -145,15 +174,12 @@ static int move_in_row(const struct target *target, const struct plan *plan, uin
     if (folder < 0 || (stage < 0 && errno != ENOENT)) {
         return target_disk_err(e, errno, "opening '%s/%s'", dir->path, name);
     }
-    for (uint32_t i = first; i < end; i++) {
-        if (move_in(dir, stage, folder, &plan->files[i], e) < 0) {
-            return -1;
-        }
-    }
-    if (fsync(folder) < 0 || (made && syncfs(dir->root) < 0)) {
+    if (made && syncfs(dir->root) < 0) {
         return target_disk_err(e, errno, "syncing '%s/%s'", dir->path, name);
     }
-    return 0;
+    return move_in_kind(dir, stage, folder, plan, first, end, false, e) < 0
+               ? -1
+               : move_in_kind(dir, stage, folder, plan, first, end, true, e);
 }
 
 static bool same_row(const struct target *target, const struct plan *plan, uint32_t a, uint32_t b)

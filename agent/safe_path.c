@@ -234,6 +234,14 @@ int safe_path_scan(int root, const char *path, safe_path_visit_fn *visit, void *
     return result;
 }
 
+bool safe_path_same(int folder_a, const char *a, int folder_b, const char *b)
+{
+    struct stat x, y;
+    return fstatat(folder_a, a, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(folder_b, b, &y, AT_SYMLINK_NOFOLLOW) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
 static int remove_entry(void *ctx, const struct safe_entry *entry, struct err *e)
 {
     (void)ctx; /* nothing to remember */
