@@ -80,7 +80,12 @@ static void log_earlier(const struct report *report)
              earlier->until_ms == 0 ? "a time not known" : format_time(earlier->until_ms, until),
              earlier->files_done, format_bytes(earlier->plain_done, plain),
              format_time(earlier->last_ms, end));
-    log_info("another state of this backup needs another directory");
+    const struct config *config = report->config;
+    if (config->layout == LAYOUT_DATA && config->replace.count + config->map.count > 0) {
+        log_info("to swap or add the tables once more, move %s/.penates away", config->targets[0]);
+    } else {
+        log_info("another state of this backup needs another directory");
+    }
 }
 
 static bool only_adds(const struct plan *plan)
@@ -127,7 +132,7 @@ static void log_next(const struct report *report)
     }
     if (config->layout == LAYOUT_LOADER) {
         log_info("next: load %s with sstableloader or nodetool import", config->targets[0]);
-    } else if (config->map.count > 0) {
+    } else if (config->map.count > 0 && report->target == NULL) {
         log_info("next: a running Cassandra loads added tables with 'nodetool refresh KS TABLE', a "
                  "stopped one when it starts");
     } else if (config->selection.include.count > 0) {

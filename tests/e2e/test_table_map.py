@@ -91,6 +91,8 @@ def test_added_to_a_table(server, target):
     assert "rebuild_index" in result.err and "start Cassandra" in result.err
     again = add(server, target)
     assert again.code == 0 and "already restored" in again.err
+    assert f"to swap or add the tables once more, move {target}/.penates away" in again.err
+    assert "needs another directory" not in again.err
     assert sha256_tree(target) == wanted
 
 
