@@ -36,7 +36,7 @@ enum { SAFE_PATH_FOLDERS_MAX = 1 << 20 }; /* a target has a few per table; this 
 int safe_path_scan(int root, const char *path, safe_path_visit_fn *visit, void *ctx,
                    struct err *e) MUST_CHECK;
 
-/* True when two names, each in its directory, are of one file; false as well when one is missing. */
+/* True when two names, each in its directory, are of one file; false also when one is missing. */
 bool safe_path_same(int folder_a, const char *a, int folder_b, const char *b);
 
 /* Removes `path` and all below it; fine when it is missing. ERR_DISK. */
