@@ -1,4 +1,3 @@
-#include <curl/curl.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
@@ -6,6 +5,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "s3/creds_http.h"
 #include "s3/creds_json.h"
 #include "s3/creds_provider.h"
 
@@ -18,10 +18,9 @@
 enum {
     CONNECT_MS = 1000, /* the service is on the host itself: a millisecond away, or nowhere */
     REQUEST_MS = 2000,
-    TRIES = 5,         /* of a visit, that fail: the service throttles and is late at boot */
-    CONNECT_TRIES = 2, /* off EC2 nobody answers, and a laptop's user waits for this */
-    BACKOFF_MS = 100,  /* then 200, 400, 800 */
-    BODY_MAX = 64 * 1024,
+    TRIES = 5,             /* of a visit, that fail: the service throttles and is late at boot */
+    CONNECT_TRIES = 2,     /* off EC2 nobody answers, and a laptop's user waits for this */
+    BACKOFF_MS = 100,      /* then 200, 400, 800 */
     TOKEN_LINE_MAX = 1024, /* tokens have 56 characters today */
     ROLE_MAX = 64,         /* IAM's limit */
     REGION_MAX = 32,
@@ -31,19 +30,15 @@ static const char role_path[] = "/latest/meta-data/iam/security-credentials/";
 
 struct visit {
     const struct creds_system *system;
-    CURL *curl;
     char endpoint[CREDS_ENDPOINT_MAX];
     char token_line[TOKEN_LINE_MAX]; /* "": none yet */
     unsigned failed_tries;
-    size_t body_size;
-    bool body_too_long;
-    char body[BODY_MAX + 1]; /* fixed, because a buffer that grows leaves secrets behind */
+    struct creds_http_answer answer;
 };
 
 static void visit_free(struct visit *visit)
 {
     if (visit != NULL) {
-        curl_easy_cleanup(visit->curl);
         OPENSSL_cleanse(visit, sizeof(*visit));
         free(visit);
     }
@@ -54,13 +49,7 @@ static void cleanup_visit(struct visit **visit)
     visit_free(*visit);
 }
 
-static void cleanup_headers(struct curl_slist **headers)
-{
-    curl_slist_free_all(*headers);
-}
-
 #define auto_visit __attribute__((cleanup(cleanup_visit)))
-#define auto_headers __attribute__((cleanup(cleanup_headers)))
 
 int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOINT_MAX],
                         struct err *e)
@@ -108,107 +97,28 @@ static struct visit *visit_new(const struct creds_system *system, struct err *e)
     struct visit *visit = xcalloc(1, sizeof(*visit));
     visit->system = system;
     memcpy(visit->endpoint, endpoint, sizeof(endpoint));
-    visit->curl = curl_easy_init();
-    ASSERT(visit->curl != NULL); /* it fails for want of memory only */
     return visit;
 }
 
-static size_t take_body(char *data, size_t size, size_t count, void *ctx)
-{
-    struct visit *visit = ctx;
-    ASSERT(size == 1); /* libcurl says so */
-    if (count > BODY_MAX - visit->body_size) {
-        visit->body_too_long = true;
-        return 0;
-    }
-    memcpy(visit->body + visit->body_size, data, count);
-    visit->body_size += count;
-    visit->body[visit->body_size] = '\0';
-    return count;
-}
-
-static size_t send_nothing(char *data, size_t size, size_t count, void *ctx)
-{
-    (void)data;
-    (void)size;
-    (void)count;
-    (void)ctx;
-    return 0;
-}
-
-static long request_ms(const struct creds_system *system)
-{
-    return system->imds_ms > 0 ? system->imds_ms : REQUEST_MS;
-}
-
-static void set_options(struct visit *visit, bool is_put, const char *url,
-                        struct curl_slist *headers)
-{
-    CURL *curl = visit->curl;
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    /* A proxy would be asked for its own instance's role. */
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request_ms(visit->system));
-    /* One connection each, so that the connect time tells whether anybody was there. */
-    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, visit);
-    if (is_put) {
-        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)0);
-        curl_easy_setopt(curl, CURLOPT_READFUNCTION, send_nothing);
-    }
-}
-
-/* The kind decides: ERR_RETRY is tried again, ERR_NOT_FOUND (nobody there) a little. */
-static int word_failure(struct visit *visit, CURLcode code, struct err *e)
-{
-    const char *endpoint = visit->endpoint;
-    if (visit->body_too_long) {
-        return err_set(e, ERR_LIMIT, "instance metadata: %s answers with more than %d bytes",
-                       endpoint, BODY_MAX);
-    }
-    curl_off_t connect_us = 0;
-    (void)curl_easy_getinfo(visit->curl, CURLINFO_CONNECT_TIME_T, &connect_us);
-    const bool has_connected = connect_us > 0;
-    if (code == CURLE_OPERATION_TIMEDOUT) {
-        (void)err_set(e, has_connected ? ERR_RETRY : ERR_NOT_FOUND,
-                      "instance metadata: no %s %s within %ld ms",
-                      has_connected ? "answer from" : "connection to", endpoint,
-                      has_connected ? request_ms(visit->system) : CONNECT_MS);
-        e->sys = ETIMEDOUT;
-        return -1;
-    }
-    return err_set(e, has_connected ? ERR_RETRY : ERR_NOT_FOUND, "instance metadata: %s: %s",
-                   endpoint, curl_easy_strerror(code));
-}
-
-static int ask_once(struct visit *visit, bool is_put, const char *path, long *ret_status,
-                    struct err *e)
+static int ask_once(struct visit *visit, bool is_put, const char *path, struct err *e)
 {
     autofree char *url = xasprintf("%s%s", visit->endpoint, path);
-    auto_headers struct curl_slist *headers = curl_slist_append(
-        NULL, is_put ? "X-aws-ec2-metadata-token-ttl-seconds: 21600" : visit->token_line);
-    ASSERT(headers != NULL);
-    set_options(visit, is_put, url, headers);
-    visit->body_size = 0;
-    visit->body[0] = '\0';
-    visit->body_too_long = false;
-    const CURLcode code = curl_easy_perform(visit->curl);
-    if (code != CURLE_OK) {
-        return word_failure(visit, code, e);
+    const char *header = is_put ? "X-aws-ec2-metadata-token-ttl-seconds: 21600" : visit->token_line;
+    const struct creds_http_request request = {
+        .url = url,
+        .method = is_put ? "PUT" : "GET",
+        .headers = &header,
+        .header_count = 1,
+        .connect_ms = CONNECT_MS,
+        .total_ms = visit->system->imds_ms > 0 ? visit->system->imds_ms : REQUEST_MS,
+    };
+    if (creds_http_ask(&request, &visit->answer, e) != 0) {
+        return err_wrap(e, "instance metadata");
     }
-    long status = 0;
-    (void)curl_easy_getinfo(visit->curl, CURLINFO_RESPONSE_CODE, &status);
+    const long status = visit->answer.status;
     if (status == 429 || status >= 500) {
         return err_set(e, ERR_RETRY, "instance metadata: %s answers %ld", visit->endpoint, status);
     }
-    *ret_status = status;
     return 0;
 }
 
@@ -222,9 +132,9 @@ static unsigned tries_of(enum err_kind kind)
 
 /* The tries are the visit's, not the request's: so a visit is bounded by TRIES * REQUEST_MS and
  * four quick answers. */
-static int ask(struct visit *visit, bool is_put, const char *path, long *ret_status, struct err *e)
+static int ask(struct visit *visit, bool is_put, const char *path, struct err *e)
 {
-    while (ask_once(visit, is_put, path, ret_status, e) != 0) {
+    while (ask_once(visit, is_put, path, e) != 0) {
         if (visit->failed_tries + 1 >= tries_of(e->kind)) {
             return -1;
         }
@@ -235,30 +145,29 @@ static int ask(struct visit *visit, bool is_put, const char *path, long *ret_sta
     return 0;
 }
 
-static void trim_end(struct visit *visit)
+static void trim_end(struct creds_http_answer *answer)
 {
-    while (visit->body_size > 0 && strchr(" \t\r\n", visit->body[visit->body_size - 1]) != NULL) {
-        visit->body_size--;
+    while (answer->size > 0 && strchr(" \t\r\n", answer->body[answer->size - 1]) != NULL) {
+        answer->size--;
     }
-    visit->body[visit->body_size] = '\0';
+    answer->body[answer->size] = '\0';
 }
 
 /* One line of visible characters, as tokens, roles and regions are. */
-static bool is_word(const struct visit *visit, size_t size_max)
+static bool is_word(const struct creds_http_answer *answer, size_t size_max)
 {
-    for (size_t i = 0; i < visit->body_size; i++) {
-        if (visit->body[i] < '!' || visit->body[i] > '~') {
+    for (size_t i = 0; i < answer->size; i++) {
+        if (answer->body[i] < '!' || answer->body[i] > '~') {
             return false;
         }
     }
-    return visit->body_size > 0 && visit->body_size <= size_max;
+    return answer->size > 0 && answer->size <= size_max;
 }
 
 static int fetch_token(struct visit *visit, struct err *e)
 {
     static const char name[] = "X-aws-ec2-metadata-token: ";
-    long status = 0;
-    if (ask(visit, true, "/latest/api/token", &status, e) != 0) {
+    if (ask(visit, true, "/latest/api/token", e) != 0) {
         /* Somebody is there, but the answer to the PUT gets lost. */
         return e->kind == ERR_RETRY && e->sys == ETIMEDOUT
                    ? err_hint(e, "in a container raise the hop limit: aws ec2 "
@@ -266,35 +175,34 @@ static int fetch_token(struct visit *visit, struct err *e)
                                  "--instance-id ...")
                    : -1;
     }
-    if (status == 403) {
+    struct creds_http_answer *answer = &visit->answer;
+    if (answer->status == 403) {
         return err_set(e, ERR_AUTH,
                        "instance metadata: switched off, or not for this process (403)");
     }
-    trim_end(visit);
-    if (status != 200 || !is_word(visit, TOKEN_LINE_MAX - sizeof(name))) {
+    trim_end(answer);
+    if (answer->status != 200 || !is_word(answer, TOKEN_LINE_MAX - sizeof(name))) {
         return err_set(e, ERR_AUTH, "instance metadata: %s gives no IMDSv2 token (%ld)",
-                       visit->endpoint, status);
+                       visit->endpoint, answer->status);
     }
     memcpy(visit->token_line, name, strlen(name));
-    memcpy(visit->token_line + strlen(name), visit->body, visit->body_size + 1);
+    memcpy(visit->token_line + strlen(name), answer->body, answer->size + 1);
     return 0;
 }
 
 /* A GET with the token; one that is no longer known is replaced once. */
-static int get(struct visit *visit, const char *path, long *ret_status, struct err *e)
+static int get(struct visit *visit, const char *path, struct err *e)
 {
     if (visit->token_line[0] == '\0' && fetch_token(visit, e) != 0) {
         return -1;
     }
-    long status = 0;
-    if (ask(visit, false, path, &status, e) != 0) {
+    if (ask(visit, false, path, e) != 0) {
         return -1;
     }
-    if (status == 401 && (fetch_token(visit, e) != 0 || ask(visit, false, path, &status, e) != 0)) {
-        return -1;
+    if (visit->answer.status != 401) {
+        return 0;
     }
-    *ret_status = status;
-    return 0;
+    return fetch_token(visit, e) != 0 ? -1 : ask(visit, false, path, e);
 }
 
 static int refused(const char *what, long status, struct err *e)
@@ -305,25 +213,25 @@ static int refused(const char *what, long status, struct err *e)
 /* A name of IAM's alphabet only, because it goes into a path. */
 static int get_role(struct visit *visit, char ret_role[ROLE_MAX + 1], struct err *e)
 {
-    long status = 0;
-    if (get(visit, role_path, &status, e) != 0) {
+    struct creds_http_answer *answer = &visit->answer;
+    if (get(visit, role_path, e) != 0) {
         return -1;
     }
-    if (status == 404) {
+    if (answer->status == 404) {
         (void)err_set(e, ERR_NOT_FOUND, "instance metadata: this instance has no role");
         return err_hint(e, "attach an instance profile that may read the bucket");
     }
-    trim_end(visit);
-    if (status != 200) {
-        return refused("the role", status, e);
+    trim_end(answer);
+    if (answer->status != 200) {
+        return refused("the role", answer->status, e);
     }
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-";
-    if (!is_word(visit, ROLE_MAX) || strspn(visit->body, alphabet) != visit->body_size) {
+    if (!is_word(answer, ROLE_MAX) || strspn(answer->body, alphabet) != answer->size) {
         return err_set(e, ERR_AUTH, "instance metadata: %s answers with no role's name",
                        visit->endpoint);
     }
-    memcpy(ret_role, visit->body, visit->body_size + 1);
+    memcpy(ret_role, answer->body, answer->size + 1);
     return 0;
 }
 
@@ -365,14 +273,14 @@ int creds_imds_read(const struct creds_system *system, struct creds_value *ret, 
         return -1;
     }
     autofree char *path = xasprintf("%s%s", role_path, role);
-    long status = 0;
-    if (get(visit, path, &status, e) != 0) {
+    if (get(visit, path, e) != 0) {
         return -1;
     }
-    if (status != 200) {
-        return refused("credentials", status, e);
+    struct creds_http_answer *answer = &visit->answer;
+    if (answer->status != 200) {
+        return refused("credentials", answer->status, e);
     }
-    if (creds_imds_parse(visit->body, visit->body_size, ret, e) != 0) {
+    if (creds_imds_parse(answer->body, answer->size, ret, e) != 0) {
         return -1;
     }
     (void)snprintf(ret->source, sizeof(ret->source), "instance role '%.40s'", role);
@@ -384,14 +292,14 @@ char *creds_imds_region(const struct creds_system *system)
     ASSERT(system != NULL);
     struct err ignored = ERR_INIT; /* the caller does without, and creds_get tells it */
     auto_visit struct visit *visit = visit_new(system, &ignored);
-    long status = 0;
-    if (visit == NULL || get(visit, "/latest/meta-data/placement/region", &status, &ignored) != 0) {
+    if (visit == NULL || get(visit, "/latest/meta-data/placement/region", &ignored) != 0) {
         return NULL;
     }
-    trim_end(visit);
+    struct creds_http_answer *answer = &visit->answer;
+    trim_end(answer);
     /* It becomes a part of a host's name. */
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    const bool is_region = status == 200 && is_word(visit, REGION_MAX) &&
-                           strspn(visit->body, alphabet) == visit->body_size;
-    return is_region ? xstrdup(visit->body) : NULL;
+    const bool is_region = answer->status == 200 && is_word(answer, REGION_MAX) &&
+                           strspn(answer->body, alphabet) == answer->size;
+    return is_region ? xstrdup(answer->body) : NULL;
 }
