@@ -7,6 +7,7 @@
 #include "agent/commands.h"
 #include "agent/json_write.h"
 #include "agent/out_file.h"
+#include "s3/partition.h"
 
 enum { PATTERNS_MAX = 3 };
 
@@ -90,10 +91,7 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
 static const char *partition(const struct config *config)
 {
     const char *region = config->region != NULL ? config->region : getenv("AWS_REGION");
-    if (region != NULL && strncmp(region, "cn-", 3) == 0) {
-        return "aws-cn";
-    }
-    return region != NULL && strncmp(region, "us-gov-", 7) == 0 ? "aws-us-gov" : "aws";
+    return partition_of_region(region == NULL ? "" : region)->id;
 }
 
 static void put_list(struct json *json, const struct policy *policy, const char *bucket_arn)

@@ -4,6 +4,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "s3/partition.h"
 
 enum {
     BUCKET_MIN = 3, /* S3 User Guide, "Bucket naming rules" */
@@ -71,32 +72,14 @@ static int check_bucket(const char *bucket, struct err *e)
     return 0;
 }
 
-/* The partitions of AWS, told apart by the region's prefix (AWS SDK, partitions.json). */
-static const char *dns_suffix(const char *region)
-{
-    static const struct {
-        const char *prefix;
-        const char *suffix;
-    } PARTITIONS[] = {
-        {"cn-", "amazonaws.com.cn"},    {"us-iso-", "c2s.ic.gov"},
-        {"us-isob-", "sc2s.sgov.gov"},  {"us-isof-", "csp.hci.ic.gov"},
-        {"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(PARTITIONS); i++) {
-        if (strncmp(region, PARTITIONS[i].prefix, strlen(PARTITIONS[i].prefix)) == 0) {
-            return PARTITIONS[i].suffix;
-        }
-    }
-    return "amazonaws.com";
-}
-
 static void fill_aws(struct endpoint *endpoint, const struct endpoint_options *options,
                      const char *region)
 {
     const bool in_path = options->path_style || !bucket_fits_host(options->bucket);
-    endpoint->host = xasprintf("%s%ss3%s%s.%s.%s", in_path ? "" : options->bucket,
-                               in_path ? "" : ".", options->fips ? "-fips" : "",
-                               options->dualstack ? ".dualstack" : "", region, dns_suffix(region));
+    endpoint->host =
+        xasprintf("%s%ss3%s%s.%s.%s", in_path ? "" : options->bucket, in_path ? "" : ".",
+                  options->fips ? "-fips" : "", options->dualstack ? ".dualstack" : "", region,
+                  partition_of_region(region)->dns_suffix);
     endpoint->base = xasprintf("https://%s", endpoint->host);
     endpoint->path = in_path ? xasprintf("/%s", options->bucket) : xstrdup("");
     endpoint->aws = true;
