@@ -38,7 +38,8 @@ enum verdict answer_check(const struct answer_want *want, const struct http_head
                           struct err *e)
 {
     ASSERT(headers->status >= 200 && headers->status < 300);
-    ASSERT(want->head || want->page || (want->first <= want->last && want->last < want->total));
+    ASSERT(want->head || want->page || want->restore ||
+           (want->first <= want->last && want->last < want->total));
     if (headers->contradictory) {
         err_set(e, ERR_CORRUPT, "contradictory Content-Length or Content-Range");
         return VERDICT_RETRY;
@@ -48,6 +49,9 @@ enum verdict answer_check(const struct answer_want *want, const struct http_head
         err_set(e, ERR_CHANGED, "the object was replaced: ETag %s, planned with %s", headers->etag,
                 want->etag);
         return VERDICT_FAIL;
+    }
+    if (want->restore) {
+        return VERDICT_DONE;
     }
     if (want->page) {
         /* Without either, a body that was cut would look complete. */

@@ -12,9 +12,10 @@
 
 /* What one try asks for. */
 struct answer_want {
-    bool head;   /* no body */
-    bool page;   /* a listing: a body of any length that is told */
-    bool ranged; /* bytes first..last of total; else all of them */
+    bool head;    /* no body */
+    bool restore; /* any 2xx */
+    bool page;    /* a listing: a body of any length that is told */
+    bool ranged;  /* bytes first..last of total; else all of them */
     uint64_t first, last, total;
     const char *etag;     /* "": any */
     const char *region;   /* signed for */

@@ -175,8 +175,9 @@ static void wake_nets(struct s3_client *client, uint64_t nets)
 void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page)
 {
     ASSERT(get->done != NULL);
-    ASSERT(page != NULL || get->head || (get->size > 0 && get->into != NULL));
-    ASSERT(page != NULL || get->head ||
+    const bool bodyless = page != NULL || get->head || get->restore != NULL;
+    ASSERT(bodyless || (get->size > 0 && get->into != NULL));
+    ASSERT(bodyless ||
            (get->offset < get->object_size && get->size <= get->object_size - get->offset));
     get->etag = get->etag == NULL || get->etag[0] == '\0' ? NULL : get->etag;
     get->transfer = xcalloc(1, sizeof(*get->transfer));

@@ -13,13 +13,16 @@ static void fill_want(struct request *request)
     struct answer_want *const want = &request->want;
     *want = (struct answer_want){
         .head = get->head,
+        .restore = get->restore != NULL,
         .page = transfer->page != NULL,
-        .etag = get->etag != NULL ? get->etag : transfer->etag,
+        .etag = get->restore != NULL ? ""
+                : get->etag != NULL  ? get->etag
+                                     : transfer->etag,
         .region = transfer->endpoint->region,
         .signed_at_ms = -1,
     };
     request->range[0] = '\0';
-    if (want->head || want->page) {
+    if (want->head || want->restore || want->page) {
         return;
     }
     want->first = get->offset + transfer->received;
@@ -54,6 +57,9 @@ static size_t fill_headers(const struct request *request, struct sigv4_pair *ret
     if (request->if_match.size > 0) {
         ret[count++] = (struct sigv4_pair){"if-match", buf_str(&request->if_match)};
     }
+    if (request->want.restore) {
+        ret[count++] = (struct sigv4_pair){"content-type", "application/xml"};
+    }
     if (request->get->want_checksum) {
         ret[count++] = (struct sigv4_pair){"x-amz-checksum-mode", "ENABLED"};
     }
@@ -74,6 +80,10 @@ static size_t fill_query(struct request *request, struct sigv4_pair *ret)
         ASSERT(page->query_count <= SIGV4_PAIRS_MAX);
         memcpy(ret, page->query, page->query_count * sizeof(*ret));
         return page->query_count;
+    }
+    if (request->want.restore) {
+        ret[0] = (struct sigv4_pair){"restore", ""};
+        return 1;
     }
     if (request->get->part_number == 0) {
         return 0;
@@ -175,6 +185,16 @@ static bool fill_url(struct request *request)
              buf_append(url, request->query.data, request->query.size)));
 }
 
+static struct slice body_of(const struct s3_get *get)
+{
+    return get->restore == NULL ? slice_of("", 0) : slice_of(get->restore, strlen(get->restore));
+}
+
+static const char *method_of(const struct answer_want *want)
+{
+    return want->head ? "HEAD" : want->restore ? "POST" : "GET";
+}
+
 int compose_request(struct request *request, struct sigv4_key_cache *cache, struct err *e)
 {
     struct sigv4_pair headers[8];
@@ -191,13 +211,14 @@ int compose_request(struct request *request, struct sigv4_key_cache *cache, stru
         fits = fill_plain_query(request, query, query_count);
     } else if (fits) {
         const struct sigv4_request unsigned_request = {
-            .method = request->want.head ? "HEAD" : "GET",
+            .method = method_of(&request->want),
             .host = endpoint->host,
             .path = buf_str(&request->path),
             .query = query,
             .query_count = query_count,
             .headers = headers,
             .header_count = header_count,
+            .body = body_of(request->get),
             .region = endpoint->region,
             .service = "s3",
         };

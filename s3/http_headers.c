@@ -116,6 +116,38 @@ static void on_parts_count(struct http_headers *headers, struct slice value)
     }
 }
 
+/* The value of NAME="VALUE" in a list of such pairs; empty: it is not there. */
+static struct slice find_pair(struct slice list, const char *name)
+{
+    const size_t name_size = strlen(name);
+    const uint8_t *const end = list.data + list.size;
+    const uint8_t *at = list.size == 0 ? NULL : memmem(list.data, list.size, name, name_size);
+    if (at == NULL || (size_t)(end - at) < name_size + 2 || memcmp(at + name_size, "=\"", 2) != 0) {
+        return slice_of("", 0);
+    }
+    at += name_size + 2;
+    const uint8_t *const quote = memchr(at, '"', (size_t)(end - at));
+    return slice_of(at, quote == NULL ? 0 : (size_t)(quote - at));
+}
+
+/* ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT" */
+static void on_restore(struct http_headers *headers, struct slice value)
+{
+    const struct slice ongoing = find_pair(value, "ongoing-request");
+    const struct slice expiry = find_pair(value, "expiry-date");
+    headers->copy = slice_is(ongoing, "true")    ? S3_COPY_ONGOING
+                    : slice_is(ongoing, "false") ? S3_COPY_THERE
+                                                 : S3_COPY_NONE;
+    (void)http_headers_parse_date(text_of(expiry), expiry.size, &headers->copy_until_ms);
+}
+
+static void on_archive_status(struct http_headers *headers, struct slice value)
+{
+    headers->archive_tier = equals(value, "ARCHIVE_ACCESS")        ? S3_TIER_ARCHIVE_ACCESS
+                            : equals(value, "DEEP_ARCHIVE_ACCESS") ? S3_TIER_DEEP_ARCHIVE_ACCESS
+                                                                   : S3_TIER_NONE;
+}
+
 static void on_retry_after(struct http_headers *headers, struct slice value)
 {
     uint64_t seconds = 0;
@@ -228,6 +260,8 @@ static const struct {
     {"x-amz-bucket-region", on_region},
     {"x-amz-meta-local-size", on_local_size},
     {"x-amz-mp-parts-count", on_parts_count},
+    {"x-amz-restore", on_restore},
+    {"x-amz-archive-status", on_archive_status},
     {"x-amz-checksum-type", on_checksum_type},
     {"x-amz-checksum-crc32", on_crc32},
     {"x-amz-checksum-crc32c", on_crc32c},
@@ -264,7 +298,7 @@ void http_headers_line(struct http_headers *headers, const char *line, size_t si
     }
     int status = 0;
     if (parse_status(line, size, &status)) {
-        *headers = (struct http_headers){.status = status, .date_ms = -1};
+        *headers = (struct http_headers){.status = status, .date_ms = -1, .copy_until_ms = -1};
         return;
     }
     const char *const colon = size == 0 ? NULL : memchr(line, ':', size);

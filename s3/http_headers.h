@@ -27,8 +27,11 @@ struct http_headers {
     struct s3_checksum checksum;         /* the cheapest of those sent */
     bool composite;                      /* x-amz-checksum-type: COMPOSITE */
     bool has_local_size;
-    uint64_t local_size;     /* x-amz-meta-local-size */
-    unsigned parts_count;    /* x-amz-mp-parts-count; 0: not told */
+    uint64_t local_size;               /* x-amz-meta-local-size */
+    unsigned parts_count;              /* x-amz-mp-parts-count; 0: not told */
+    enum s3_copy copy;                 /* x-amz-restore */
+    int64_t copy_until_ms;             /* its expiry-date; -1: not told */
+    enum s3_archive_tier archive_tier; /* x-amz-archive-status */
     uint64_t retry_after_ms; /* Retry-After in seconds, its other form counts as not told; 0 */
 };
 

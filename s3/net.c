@@ -65,7 +65,8 @@ static void wrap(const struct net *net, const struct s3_get *get, struct err *e)
     if (get->transfer->page != NULL) {
         err_wrap(e, "list s3://%s/%s", bucket, get->key);
     } else {
-        err_wrap(e, "%s s3://%s/%s", get->head ? "head" : "get", bucket, get->key);
+        const char *const verb = get->head ? "head" : get->restore != NULL ? "restore" : "get";
+        err_wrap(e, "%s s3://%s/%s", verb, bucket, get->key);
     }
 }
 

@@ -42,6 +42,9 @@ static void take_facts(struct request *request)
     get->parts_count = headers->parts_count;
     if (get->head) {
         get->content_length = headers->length;
+        get->copy = headers->copy;
+        get->copy_until_ms = headers->copy_until_ms;
+        get->archive_tier = headers->archive_tier;
     }
     if (get->head || !request->want.ranged) {
         get->checksum = headers->checksum;
@@ -63,6 +66,9 @@ static void choose_sink(struct request *request)
         return;
     }
     struct s3_transfer *transfer = request->get->transfer;
+    if (request->get->restore != NULL) {
+        return; /* nothing is wanted; an <Error> may come with a 200 */
+    }
     request->sink = transfer->page == NULL ? SINK_INTO : SINK_PAGE;
     if (request->get->etag == NULL) {
         memcpy(transfer->etag, request->headers.etag, sizeof(transfer->etag));
@@ -149,6 +155,21 @@ void request_free(struct request *request)
     free(request);
 }
 
+static void set_method(struct request *request)
+{
+    CURL *const easy = request->easy;
+    const struct s3_get *const get = request->get;
+    if (get->head) {
+        handle_set(curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
+    } else if (get->restore != NULL) {
+        handle_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
+        handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(get->restore)));
+        handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, get->restore));
+    } else {
+        handle_set(curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L));
+    }
+}
+
 int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_cache *cache,
                   struct err *e)
 {
@@ -177,8 +198,7 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
                       get->transfer->page != NULL ? REQUEST_PAGE_MAX : get->size);
     handle_set(curl_easy_setopt(request->easy, CURLOPT_URL, buf_str(&request->url)));
     handle_set(curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, &request->nodes[0]));
-    handle_set(get->head ? curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L)
-                         : curl_easy_setopt(request->easy, CURLOPT_HTTPGET, 1L));
+    set_method(request);
     return 0;
 }
 
@@ -227,6 +247,30 @@ static enum verdict judge_error(struct request *request, struct slice body, stru
 static struct slice slice_of_buf(const struct buf *buf)
 {
     return slice_of(buf->data, buf->size);
+}
+
+/* What was asked for is under way, or done, when others have asked for it before (API Reference,
+ * RestoreObject). */
+static bool is_restored_already(const char *code)
+{
+    return strcmp(code, "RestoreAlreadyInProgress") == 0 ||
+           strcmp(code, "ObjectAlreadyInActiveTierError") == 0;
+}
+
+/* Of a POST ?restore, whatever its status. */
+static enum verdict judge_restore(struct request *request, struct err *e)
+{
+    const struct slice body = slice_of_buf(&request->error_body);
+    const int status = request->headers.status;
+    if (status >= 200 && status < 300 && !answer_is_error(body)) {
+        return VERDICT_DONE;
+    }
+    const enum verdict verdict = judge_error(request, body, e);
+    if (is_restored_already(request->error.code)) {
+        *e = ERR_INIT;
+        return VERDICT_DONE;
+    }
+    return verdict;
 }
 
 static enum verdict judge_object(struct request *request, struct err *e)
@@ -282,6 +326,9 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
     ASSERT(get->tries > 0);
     if (request->sink == SINK_UNDECIDED && (code == CURLE_OK || status >= 300)) {
         choose_sink(request);
+    }
+    if (status != 0 && get->restore != NULL) {
+        return judge_restore(request, e);
     }
     if (status != 0 && (status < 200 || status >= 300)) {
         return judge_error(request, slice_of_buf(&request->error_body), e);

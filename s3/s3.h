@@ -73,9 +73,24 @@ struct s3_stats {
 };
 struct s3_stats s3_client_stats(struct s3_client *client);
 
+/* Of x-amz-restore: what becomes of an object that was archived. */
+enum s3_copy {
+    S3_COPY_NONE,    /* nobody has asked for one, or it has expired */
+    S3_COPY_ONGOING, /* it is being made: hours */
+    S3_COPY_THERE,   /* the object can be read */
+};
+
+/* x-amz-archive-status: the tiers of INTELLIGENT_TIERING that cannot be read at once. */
+enum s3_archive_tier {
+    S3_TIER_NONE,
+    S3_TIER_ARCHIVE_ACCESS,
+    S3_TIER_DEEP_ARCHIVE_ACCESS,
+};
+
 /*
- * One GET (or HEAD). The first block is the caller's and must stay untouched until done() has been
- * called, which happens exactly once, on a net thread, which must not block there.
+ * One GET (or HEAD, or POST ?restore). The first block is the caller's and must stay untouched
+ * until done() has been called, which happens exactly once, on a net thread, which must not block
+ * there.
  */
 struct s3_get {
     const char *key;      /* raw bytes, not encoded; borrowed */
@@ -85,6 +100,9 @@ struct s3_get {
     uint64_t object_size; /* as listed; offset 0 and size == object_size: no Range header */
     uint8_t *into;        /* room for `size` bytes */
     bool head;            /* HEAD: headers only, offset and size unused */
+    const char *restore;  /* POST ?restore with this RestoreRequest: S3 begins to bring an archived
+                             object back, or does so already; borrowed; offset, size and etag unused;
+                             NULL: not that */
     unsigned part_number; /* HEAD ?partNumber=N (from 1); 0: none */
     bool want_checksum;   /* send x-amz-checksum-mode: ENABLED */
     void (*done)(struct s3_get *get);
@@ -98,9 +116,12 @@ struct s3_get {
     struct s3_checksum checksum; /* of the whole object, or of the part for ?partNumber; a GET
                               with a Range tells none: S3 sends the part's then, or nothing */
     bool has_local_size;
-    uint64_t local_size;     /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
-    uint64_t content_length; /* HEAD: of the object, or of the part for ?partNumber */
-    unsigned parts_count;    /* x-amz-mp-parts-count, 0: not told */
+    uint64_t local_size;               /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
+    uint64_t content_length;           /* HEAD: of the object, or of the part for ?partNumber */
+    unsigned parts_count;              /* x-amz-mp-parts-count, 0: not told */
+    enum s3_copy copy;                 /* HEAD of an archived object */
+    int64_t copy_until_ms;             /* when it expires, -1: not told */
+    enum s3_archive_tier archive_tier; /* HEAD */
     bool sse_kms; /* encrypted with a key of KMS or of the customer: the ETag is no MD5 */
     unsigned tries;
 

@@ -19,10 +19,6 @@ enum {
     CANONICAL_MAX = 64 * 1024,
 };
 
-/* SHA-256 of no bytes: everything signed here is a GET or HEAD. */
-static const char empty_sha256[] =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
 static const char algorithm[] = "AWS4-HMAC-SHA256";
 
 void sigv4_key_cache_wipe(struct sigv4_key_cache *cache)
@@ -39,11 +35,11 @@ static void hmac(const void *key, size_t key_size, const char *text, uint8_t ret
     ASSERT(mac != NULL && size == SIGV4_KEY_SIZE);
 }
 
-static void sha256_hex(const struct buf *text, char ret[HEX_SIZE])
+static void sha256_hex(struct slice bytes, char ret[HEX_SIZE])
 {
     uint8_t digest[SIGV4_KEY_SIZE];
     unsigned size = 0;
-    const int done = EVP_Digest(buf_str(text), text->size, digest, &size, EVP_sha256(), NULL);
+    const int done = EVP_Digest(bytes.data, bytes.size, digest, &size, EVP_sha256(), NULL);
     ASSERT(done == 1 && size == sizeof(digest));
     format_hex(digest, sizeof(digest), ret);
 }
@@ -148,6 +144,7 @@ static int check_value(const struct sigv4_pair *header, struct err *e)
 struct signed_headers {
     struct sigv4_pair pairs[SIGV4_PAIRS_MAX];
     size_t count;
+    char body_hash[HEX_SIZE];
 };
 
 static void add_header(struct signed_headers *headers, const char *name, const char *value)
@@ -161,12 +158,13 @@ static int collect_headers(const struct sigv4_request *request, const char *stam
                            struct signed_headers *ret, struct err *e)
 {
     ret->count = 0;
+    sha256_hex(request->body, ret->body_hash);
     for (size_t i = 0; i < request->header_count; i++) {
         add_header(ret, request->headers[i].name, request->headers[i].value);
     }
     add_header(ret, "host", request->host);
     add_header(ret, "x-amz-date", stamp);
-    add_header(ret, "x-amz-content-sha256", empty_sha256);
+    add_header(ret, "x-amz-content-sha256", ret->body_hash);
     if (request->creds->token[0] != '\0') {
         add_header(ret, "x-amz-security-token", request->creds->token);
     }
@@ -199,7 +197,7 @@ static void append_canonical(const struct sigv4_request *request, const char *qu
     }
     buf_append_char(out, '\n');
     append_names(headers, out);
-    buf_appendf(out, "\n%s", empty_sha256);
+    buf_appendf(out, "\n%s", headers->body_hash);
 }
 
 static void derive_key(struct sigv4_key_cache *cache)
@@ -258,7 +256,7 @@ static void compute_signature(const struct sigv4_request *request, struct sigv4_
     ASSERT(scope_size > 0 && scope_size < SCOPE_SIZE);
 
     char hash[HEX_SIZE];
-    sha256_hex(canonical, hash);
+    sha256_hex(slice_of(buf_str(canonical), canonical->size), hash);
     char text[sizeof(algorithm) + STAMP_SIZE + SCOPE_SIZE + HEX_SIZE];
     const int text_size =
         snprintf(text, sizeof(text), "%s\n%s\n%s\n%s", algorithm, stamp, ret_scope, hash);
@@ -271,7 +269,7 @@ static void append_lines(const struct sigv4_request *request, const char *stamp,
                          struct buf *out)
 {
     const struct creds_value *creds = request->creds;
-    buf_appendf(out, "x-amz-date: %s\nx-amz-content-sha256: %s\n", stamp, empty_sha256);
+    buf_appendf(out, "x-amz-date: %s\nx-amz-content-sha256: %s\n", stamp, headers->body_hash);
     if (creds->token[0] != '\0') {
         buf_appendf(out, "x-amz-security-token: %s\n", creds->token);
     }

@@ -1,5 +1,5 @@
 /*
- * sigv4: AWS Signature Version 4 for requests without a body.
+ * sigv4: AWS Signature Version 4 for requests without a body, or with a small one.
  *
  *     request ──▶ canonical query, sorted ──▶ canonical request ──▶ signature ──▶ header lines
  *
@@ -34,6 +34,7 @@ struct sigv4_request {
     size_t query_count;
     const struct sigv4_pair *headers; /* lower-case names, without host; every one is signed */
     size_t header_count;
+    struct slice body; /* signed by its hash; empty: none */
     const char *region;
     const char *service; /* "s3" */
     const struct creds_value *creds;
