@@ -8,7 +8,9 @@ static const char HINT_CLOCK[] = "set this machine's clock (NTP), then run again
 static const char HINT_KMS[] =
     "allow kms:Decrypt on the object's key, and see that the key is enabled";
 static const char HINT_ARCHIVED[] =
-    "the object is archived: bring it back with s3 restore-object, then run again";
+    "the object is archived, or its thawed copy has expired: run again with --thaw DAYS";
+static const char HINT_EXPEDITED[] =
+    "S3 has no room for expedited retrievals now: take --thaw-tier standard, or try again later";
 static const char HINT_REQUEST[] = "check --endpoint, --region and the bucket's name";
 
 /* S3 API Reference, "Error responses"; and the names that other stores use for the same. */
@@ -35,6 +37,9 @@ static const struct error_rule BY_CODE[] = {
     {"PreconditionFailed", VERDICT_FAIL, ERR_CHANGED, NULL},
     {"InvalidRange", VERDICT_FAIL, ERR_CHANGED, NULL},
     {"InvalidObjectState", VERDICT_FAIL, ERR_NOT_FOUND, HINT_ARCHIVED},
+    /* A 503, but not one of load: the hours that the other tiers take are for a person to accept.
+     */
+    {"GlacierExpeditedRetrievalNotAvailable", VERDICT_FAIL, ERR_RETRY, HINT_EXPEDITED},
     {"InvalidArgument", VERDICT_FAIL, ERR_CONFIG, HINT_REQUEST},
     {"InvalidBucketName", VERDICT_FAIL, ERR_CONFIG, HINT_REQUEST},
     {"InvalidRequest", VERDICT_FAIL, ERR_CONFIG, HINT_REQUEST},

@@ -106,6 +106,37 @@ static void test_contradictory(void **state)
     assert_false(READ("Content-Range: bytes 0-4/9", "content-range: BYTES 0-4/9").contradictory);
 }
 
+static void test_archived(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum s3_copy copy;
+        int64_t until_ms;
+    } CASES[] = {
+        {"x-amz-restore: ongoing-request=\"true\"", S3_COPY_ONGOING, -1},
+        {"x-amz-restore: ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"",
+         S3_COPY_THERE, INT64_C(1356048000000)},
+        {"x-amz-restore: ongoing-request=\"false\"", S3_COPY_THERE, -1},
+        {"x-amz-restore: ongoing-request=\"false\", expiry-date=\"soon\"", S3_COPY_THERE, -1},
+        {"x-amz-restore: ongoing-request=\"perhaps\"", S3_COPY_NONE, -1},
+        {"x-amz-restore: ongoing-request=\"true", S3_COPY_NONE, -1},
+        {"x-amz-restore: ongoing-request", S3_COPY_NONE, -1},
+        {"x-amz-restore:", S3_COPY_NONE, -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const struct http_headers headers = READ(CASES[i].line);
+        assert_int_equal(headers.copy, CASES[i].copy);
+        assert_true(headers.copy_until_ms == CASES[i].until_ms);
+        assert_int_equal(headers.archive_tier, S3_TIER_NONE);
+    }
+    assert_int_equal(READ("x-amz-archive-status: ARCHIVE_ACCESS").archive_tier,
+                     S3_TIER_ARCHIVE_ACCESS);
+    assert_int_equal(READ("x-amz-archive-status: DEEP_ARCHIVE_ACCESS").archive_tier,
+                     S3_TIER_DEEP_ARCHIVE_ACCESS);
+    assert_int_equal(READ("x-amz-archive-status: ").archive_tier, S3_TIER_NONE);
+}
+
 static void test_etag(void **state)
 {
     (void)state;
@@ -188,8 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status),    cmocka_unit_test(test_facts),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_contradictory),
-        cmocka_unit_test(test_etag),      cmocka_unit_test(test_checksums),
-        cmocka_unit_test(test_date),
+        cmocka_unit_test(test_archived),  cmocka_unit_test(test_etag),
+        cmocka_unit_test(test_checksums), cmocka_unit_test(test_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -445,6 +445,57 @@ static void test_head(void **state)
     rig_stop(&rig, 5);
 }
 
+/* A POST ?restore: under way, and already, are what was asked for. */
+static void test_restore(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.expect = {"POST /bucket/a/b%20c?restore= HTTP/1.1", "Content-Length: 17\r\n",
+                    "content-type: application/xml"},
+         .refuse = "If-Match",
+         .reply = "HTTP/1.1 202 A\r\nContent-Length: 0\r\n\r\n",
+         .after = AFTER_CLOSE},
+        {.reply = OK_TEN, .after = AFTER_CLOSE}, /* the handle serves a GET after a POST */
+        {.expect = {"POST "},
+         .reply = "HTTP/1.1 409 C\r\nContent-Length: 54\r\n\r\n"
+                  "<Error><Code>RestoreAlreadyInProgress</Code></Error>  ",
+         .after = AFTER_CLOSE},
+        {.expect = {"POST "},
+         .reply = "HTTP/1.1 503 X\r\nContent-Length: 66\r\n\r\n"
+                  "<Error><Code>GlacierExpeditedRetrievalNotAvailable</Code></Error> ",
+         .after = AFTER_CLOSE},
+        {.expect = {"POST "},
+         .reply = "HTTP/1.1 200 O\r\nContent-Length: 41\r\n\r\n"
+                  "<Error><Code>AccessDenied</Code></Error> ",
+         .after = AFTER_CLOSE},
+        {.expect = {"HEAD "},
+         .reply =
+             "HTTP/1.1 200 O\r\nContent-Length: 10\r\nx-amz-restore: ongoing-request=\"true\"\r\n"
+             "x-amz-archive-status: ARCHIVE_ACCESS\r\n\r\n"},
+    };
+    struct rig rig;
+    rig_start(&rig, SCRIPT, ARRAY_SIZE(SCRIPT));
+    const struct s3_get restore = {.key = "a/b c", .restore = "<RestoreRequest/>", .etag = "e1"};
+    const struct s3_get get = rig.get;
+    rig.get = restore;
+    assert_int_equal(rig_perform(&rig), 0);
+    rig.get = get;
+    assert_int_equal(rig_perform(&rig), 0);
+    rig.get = restore;
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_int_equal(rig_perform(&rig), -1);
+    assert_int_equal(rig.get.tries, 1); /* a person has to decide */
+    assert_non_null(strstr(rig.err.hint, "--thaw-tier"));
+    assert_int_equal(rig_perform(&rig), -1);
+    assert_int_equal(rig.err.kind, ERR_AUTH);
+    assert_non_null(strstr(rig.err.text, "restore s3://bucket/a/b c: "));
+    rig.get = (struct s3_get){.key = "a", .head = true};
+    assert_int_equal(rig_perform(&rig), 0);
+    assert_int_equal(rig.get.copy, S3_COPY_ONGOING);
+    assert_int_equal(rig.get.archive_tier, S3_TIER_ARCHIVE_ACCESS);
+    rig_stop(&rig, ARRAY_SIZE(SCRIPT));
+}
+
 static void mark_done(struct s3_get *get)
 {
     unsigned *count = get->owner;
@@ -643,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_region),
         cmocka_unit_test(test_head),
+        cmocka_unit_test(test_restore),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_long_answers),

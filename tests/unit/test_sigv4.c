@@ -8,6 +8,9 @@ enum { TEXT_MAX = 64 * 1024 };
 
 static const char empty_sha256[] =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+static const char welcome[] = "Welcome to Amazon S3.";
+static const char welcome_sha256[] =
+    "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
 
 /* Fields are copied with a check, so that a longer one in the data file is seen. */
 static void set_field(char *field, size_t size, const char *text)
@@ -48,7 +51,8 @@ static void expect_signed(const struct sigv4_request *request, struct sigv4_key_
                             "x-amz-date: 20130524T000000Z\nx-amz-content-sha256: %s\n"
                             "authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"
                             "20130524/us-east-1/s3/aws4_request, SignedHeaders=%s, Signature=%s\n",
-                            empty_sha256, signed_names, signature));
+                            request->body.size == 0 ? empty_sha256 : welcome_sha256, signed_names,
+                            signature));
     assert_string_equal(buf_str(&got), buf_str(&want));
 }
 
@@ -64,6 +68,17 @@ static void test_aws_examples(void **state)
     request.header_count = 1;
     expect_signed(&request, NULL, "", "host;range;x-amz-content-sha256;x-amz-date",
                   "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+
+    const struct sigv4_pair put[] = {{"date", "Fri, 24 May 2013 00:00:00 GMT"},
+                                     {"x-amz-storage-class", "REDUCED_REDUNDANCY"}};
+    request.method = "PUT";
+    request.path = "/test%24file.text";
+    request.headers = put;
+    request.header_count = 2;
+    request.body = slice_of(welcome, strlen(welcome));
+    expect_signed(&request, NULL, "",
+                  "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+                  "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
 
     const struct sigv4_pair lifecycle = {"lifecycle", ""};
     request = aws_request(&creds);
