@@ -374,3 +374,12 @@ struct s3_stats s3_client_stats(struct s3_client *client)
     mutex_unlock(&client->lock);
     return stats;
 }
+
+void s3_client_region(struct s3_client *client, char ret[S3_REGION_MAX])
+{
+    mutex_lock(&client->lock);
+    const char *const region = client->endpoint->region; /* lives as long as the client */
+    mutex_unlock(&client->lock);
+    ASSERT(strlen(region) < S3_REGION_MAX);
+    memcpy(ret, region, strlen(region) + 1);
+}

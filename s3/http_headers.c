@@ -247,6 +247,20 @@ static void on_sha256(struct http_headers *headers, struct slice value)
     on_checksum(headers, S3_CHECKSUM_SHA256, 32, value);
 }
 
+/* "AES256", "aws:kms" or "aws:kms:dsse". */
+static void on_encryption(struct http_headers *headers, struct slice value)
+{
+    static const char KMS[] = "aws:kms";
+    const bool kms = value.size >= sizeof(KMS) - 1 && memcmp(value.data, KMS, sizeof(KMS) - 1) == 0;
+    headers->encryption = kms ? S3_ENCRYPTION_KMS : S3_ENCRYPTION_S3;
+}
+
+/* In place of the one above. */
+static void on_customer_key(struct http_headers *headers, struct slice value)
+{
+    headers->encryption = value.size > 0 ? S3_ENCRYPTION_CUSTOMER : headers->encryption;
+}
+
 static const struct {
     const char *name;
     header_fn *take;
@@ -262,6 +276,8 @@ static const struct {
     {"x-amz-mp-parts-count", on_parts_count},
     {"x-amz-restore", on_restore},
     {"x-amz-archive-status", on_archive_status},
+    {"x-amz-server-side-encryption", on_encryption},
+    {"x-amz-server-side-encryption-customer-algorithm", on_customer_key},
     {"x-amz-checksum-type", on_checksum_type},
     {"x-amz-checksum-crc32", on_crc32},
     {"x-amz-checksum-crc32c", on_crc32c},

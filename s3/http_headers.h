@@ -32,6 +32,7 @@ struct http_headers {
     enum s3_copy copy;                 /* x-amz-restore */
     int64_t copy_until_ms;             /* its expiry-date; -1: not told */
     enum s3_archive_tier archive_tier; /* x-amz-archive-status */
+    enum s3_encryption encryption;
     uint64_t retry_after_ms; /* Retry-After in seconds, its other form counts as not told; 0 */
 };
 

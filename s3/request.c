@@ -40,6 +40,9 @@ static void take_facts(struct request *request)
     get->has_local_size = headers->has_local_size;
     get->local_size = headers->local_size;
     get->parts_count = headers->parts_count;
+    get->encryption = headers->encryption;
+    get->sse_kms =
+        headers->encryption == S3_ENCRYPTION_KMS || headers->encryption == S3_ENCRYPTION_CUSTOMER;
     if (get->head) {
         get->content_length = headers->length;
         get->copy = headers->copy;
@@ -212,10 +215,9 @@ void request_end(struct request *request)
     request->get = NULL;
 }
 
-static enum verdict judge_transport(const struct request *request, CURLcode code, struct err *e)
+enum verdict request_judge_transport(CURLcode code, const char *curl_error, struct err *e)
 {
-    const char *const words =
-        request->curl_error[0] == '\0' ? curl_easy_strerror(code) : request->curl_error;
+    const char *const words = curl_error[0] == '\0' ? curl_easy_strerror(code) : curl_error;
     switch ((int)code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
@@ -346,7 +348,7 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
     }
     if (code != CURLE_OK) {
         forget_unpinned(get);
-        return judge_transport(request, code, e);
+        return request_judge_transport(code, request->curl_error, e);
     }
     return page != NULL ? judge_page(request, e) : judge_object(request, e);
 }

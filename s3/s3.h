@@ -34,6 +34,14 @@ struct s3_checksum {
     uint8_t bytes[32];
 };
 
+/* How an object is stored, as its answer says. */
+enum s3_encryption {
+    S3_ENCRYPTION_UNTOLD,
+    S3_ENCRYPTION_S3, /* SSE-S3: the store's own keys */
+    S3_ENCRYPTION_KMS,
+    S3_ENCRYPTION_CUSTOMER, /* SSE-C */
+};
+
 struct s3_options {
     const char *bucket;
     const char *region;   /* NULL: found from the bucket's own answers, us-east-1 first */
@@ -86,6 +94,9 @@ enum s3_archive_tier {
     S3_TIER_ARCHIVE_ACCESS,
     S3_TIER_DEEP_ARCHIVE_ACCESS,
 };
+/* The region that requests are signed for by now: the options', or what the bucket has said. */
+enum { S3_REGION_MAX = 33 };
+void s3_client_region(struct s3_client *client, char ret[S3_REGION_MAX]);
 
 /*
  * One GET (or HEAD, or POST ?restore). The first block is the caller's and must stay untouched
@@ -122,6 +133,7 @@ struct s3_get {
     enum s3_copy copy;                 /* HEAD of an archived object */
     int64_t copy_until_ms;             /* when it expires, -1: not told */
     enum s3_archive_tier archive_tier; /* HEAD */
+    enum s3_encryption encryption;
     bool sse_kms; /* encrypted with a key of KMS or of the customer: the ETag is no MD5 */
     unsigned tries;
 

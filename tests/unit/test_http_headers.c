@@ -193,6 +193,26 @@ static void test_checksums(void **state)
     }
 }
 
+static void test_encryption(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum s3_encryption encryption;
+    } CASES[] = {
+        {"ETag: \"a\"", S3_ENCRYPTION_UNTOLD},
+        {"x-amz-server-side-encryption: AES256", S3_ENCRYPTION_S3},
+        {"x-amz-server-side-encryption: aws:kms", S3_ENCRYPTION_KMS},
+        {"X-Amz-Server-Side-Encryption: aws:kms:dsse\r\n", S3_ENCRYPTION_KMS},
+        {"x-amz-server-side-encryption-customer-algorithm: AES256", S3_ENCRYPTION_CUSTOMER},
+        {"x-amz-server-side-encryption-customer-algorithm: ", S3_ENCRYPTION_UNTOLD},
+        {"x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:x", S3_ENCRYPTION_UNTOLD},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        assert_int_equal(READ(CASES[i].line).encryption, CASES[i].encryption);
+    }
+}
+
 static void test_date(void **state)
 {
     (void)state;
@@ -217,10 +237,11 @@ static void test_date(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status),    cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_contradictory),
-        cmocka_unit_test(test_archived),  cmocka_unit_test(test_etag),
-        cmocka_unit_test(test_checksums), cmocka_unit_test(test_date),
+        cmocka_unit_test(test_status),     cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_contradictory),
+        cmocka_unit_test(test_archived),   cmocka_unit_test(test_etag),
+        cmocka_unit_test(test_checksums),  cmocka_unit_test(test_date),
+        cmocka_unit_test(test_encryption),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
