@@ -2,20 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/child.h"
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "agent/base/words.h"
 #include "agent/hash.h"
 #include "agent/signals.h"
 #include "agent/transfer.h"
-#include "agent/words.h"
 
 enum { MARKS_SIZE_MAX = 1024 * 1024 }; /* 10,000 commands */
 
@@ -104,46 +103,10 @@ static void make_mark(const struct words *words, char ret[MARK_SIZE])
     format_hex(value.bytes, value.size, ret);
 }
 
-static bool add_default(sigset_t *set, int number)
-{
-    return sigaddset(set, number) == 0;
-}
-
-static void set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t defaults, none;
-    bool good = sigemptyset(&none) == 0 && sigemptyset(&defaults) == 0;
-    good = good && add_default(&defaults, SIGINT) && add_default(&defaults, SIGTERM) &&
-           add_default(&defaults, SIGPIPE) && add_default(&defaults, SIGCHLD);
-    good = good && posix_spawnattr_init(attributes) == 0 &&
-           posix_spawnattr_setsigdefault(attributes, &defaults) == 0 &&
-           posix_spawnattr_setsigmask(attributes, &none) == 0 &&
-           posix_spawnattr_setpgroup(attributes, 0) == 0 &&
-           posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                    POSIX_SPAWN_SETPGROUP) == 0;
-    ASSERT(good); /* these fail for flags and signals that are none */
-}
-
-static void set_files(posix_spawn_file_actions_t *files)
-{
-    const bool good =
-        posix_spawn_file_actions_init(files) == 0 &&
-        posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
-        posix_spawn_file_actions_adddup2(files, STDERR_FILENO, STDOUT_FILENO) == 0 &&
-        posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1) == 0;
-    ASSERT(good); /* short of memory for three entries */
-}
-
 /* 0, or an errno. From here on signals go to the child; those that came before are the caller's. */
 static int start(const char *program, char **argv, pid_t *ret_child)
 {
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t files;
-    set_attributes(&attributes);
-    set_files(&files);
-    const int failed = posix_spawn(ret_child, program, &files, &attributes, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&files);
-    (void)posix_spawnattr_destroy(&attributes);
+    const int failed = child_start(program, argv, STDERR_FILENO, ret_child);
     if (failed == 0) {
         signals_forward(*ret_child);
     }

@@ -5,7 +5,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/parse.h"
 #include "agent/config_own.h"
-#include "agent/words.h"
+#include "agent/base/words.h"
 
 static void add_name(struct name_list *list, const char *name)
 {

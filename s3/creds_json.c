@@ -45,8 +45,14 @@ static char *read_escape(char *at, char *ret)
     return at + 1;
 }
 
+struct value {
+    const char *text;
+    size_t size;
+    bool is_number; /* or true, false, null: they are not looked into */
+};
+
 /* Decoded text is never longer than its source, so it is written over it. */
-static char *read_string(char *at, const char **ret)
+static char *read_string(char *at, struct value *ret)
 {
     at = skip_char(at, '"');
     if (at == NULL) {
@@ -68,33 +74,32 @@ static char *read_string(char *at, const char **ret)
         *end++ = c;
     }
     *end = '\0';
-    *ret = start;
+    *ret = (struct value){.text = start, .size = (size_t)(end - start)};
     return at + 1;
 }
 
-/* A number, true, false or null; not looked into, because no field wants one. */
-static char *skip_literal(char *at)
+static char *read_value(char *at, struct value *ret)
 {
+    at = skip_space(at);
+    if (*at == '"') {
+        return read_string(at, ret);
+    }
     const size_t size = strspn(at, "+-.0123456789Eaeflnrstu");
+    *ret = (struct value){.text = at, .size = size, .is_number = true};
     return size == 0 ? NULL : at + size;
 }
 
-static char *read_value(char *at, const char **ret)
-{
-    at = skip_space(at);
-    *ret = NULL;
-    return *at == '"' ? read_string(at, ret) : skip_literal(at);
-}
-
-static bool keep_field(const char *name, const char *value, struct creds_json_field *fields,
+static bool keep_field(const char *name, const struct value *value, struct creds_json_field *fields,
                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
-            if (fields[i].value != NULL) {
+        struct creds_json_field *field = &fields[i];
+        if (strcmp(field->name, name) == 0 && field->is_number == value->is_number) {
+            if (field->value != NULL) {
                 return false;
             }
-            fields[i].value = value;
+            field->value = value->text;
+            field->size = value->size;
         }
     }
     return true;
@@ -102,12 +107,12 @@ static bool keep_field(const char *name, const char *value, struct creds_json_fi
 
 static char *read_member(char *at, struct creds_json_field *fields, size_t count)
 {
-    const char *name = NULL;
-    const char *value = NULL;
+    struct value name = {.text = NULL};
+    struct value value = {.text = NULL};
     at = read_string(at, &name);
     at = at == NULL ? NULL : skip_char(at, ':');
     at = at == NULL ? NULL : read_value(at, &value);
-    return at != NULL && keep_field(name, value, fields, count) ? at : NULL;
+    return at != NULL && keep_field(name.text, &value, fields, count) ? at : NULL;
 }
 
 static char *read_members(char *at, struct creds_json_field *fields, size_t count)
@@ -132,6 +137,7 @@ int creds_json_read(char *text, size_t size, struct creds_json_field *fields, si
     ASSERT(fields != NULL && count > 0);
     for (size_t i = 0; i < count; i++) {
         fields[i].value = NULL;
+        fields[i].size = 0;
     }
     char *at = skip_char(text, '{');
     if (at != NULL) {

@@ -9,7 +9,9 @@
 
 struct creds_json_field {
     const char *name;
-    const char *value; /* out: borrowed from the text; NULL when absent or not a string */
+    bool is_number;    /* wanted is a number (or true, false, null), not a string */
+    const char *value; /* out: borrowed from the text; NULL when absent or not what is wanted */
+    size_t size;       /* out: of the value; no NUL stands behind a number */
 };
 
 /*

@@ -18,7 +18,8 @@ struct creds_system {
     int64_t (*now_ms)(void *ctx);
     void (*sleep_ms)(void *ctx, uint64_t ms);
     void *ctx;
-    long imds_ms; /* for one answer of the metadata service; 0: as long as it may take on EC2 */
+    long imds_ms;    /* for one answer of a metadata service; 0: as long as it may take on EC2 */
+    long process_ms; /* for a credential_process; 0: 60 s */
 };
 
 /* As creds_new, in another world; *system is copied, its ctx borrowed. */
@@ -54,6 +55,17 @@ int creds_file_read(const struct creds_system *system, const char *profile, stru
                     struct err *e) MUST_CHECK;
 /* Its region; NULL when it has none or the files cannot be read. Caller frees. */
 char *creds_file_region(const struct creds_system *system, const char *profile);
+
+/*
+ * Runs a profile's credential_process, without a shell; `source` is for messages: "profile 'dr'".
+ * One that takes too long is ended. ERR_CONFIG when it cannot be run, ERR_AUTH when it fails; the
+ * text quotes neither its arguments nor what it prints. No Expiration: they never expire.
+ */
+int creds_process_read(const struct creds_system *system, const char *command, const char *source,
+                       struct creds_value *ret, struct err *e) MUST_CHECK;
+/* What it printed; `text` holds size bytes and a NUL, and is decoded in place. */
+int creds_process_parse(char *text, size_t size, int64_t now_ms, struct creds_value *ret,
+                        struct err *e) MUST_CHECK;
 
 /* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment says
  * something else than an http:// or https:// address that fits, or than a mode IPv4 or IPv6. */

@@ -1,5 +1,7 @@
 unit_test(test_uri LIBRARIES s3)
 unit_test(test_sigv4 LIBRARIES s3)
 unit_test(test_creds LIBRARIES s3)
+unit_test(test_creds_process LIBRARIES s3)
+unit_test(test_creds_http LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_creds_file LIBRARIES s3)
 unit_test(test_creds_imds LIBRARIES s3)

@@ -1,7 +1,7 @@
 /* How a command's text becomes its words. */
 #include "tests/unit/unit.h"
 
-#include "agent/words.h"
+#include "agent/base/words.h"
 
 static void test_split(void **state)
 {

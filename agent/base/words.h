@@ -4,8 +4,8 @@
  * elsewhere it does so with any character. Nothing is expanded: $, *, ~, | and ; are characters
  * like others. Pure.
  */
-#ifndef PENATES_WORDS_H
-#define PENATES_WORDS_H
+#ifndef PENATES_BASE_WORDS_H
+#define PENATES_BASE_WORDS_H
 
 #include "agent/base/cleanup.h"
 

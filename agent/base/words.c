@@ -1,4 +1,4 @@
-#include "agent/words.h"
+#include "agent/base/words.h"
 
 #include <string.h>
 
