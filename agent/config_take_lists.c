@@ -4,8 +4,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/parse.h"
-#include "agent/config_own.h"
 #include "agent/base/words.h"
+#include "agent/config_own.h"
 
 static void add_name(struct name_list *list, const char *name)
 {
