@@ -7,14 +7,16 @@
 #include "agent/commands.h"
 #include "agent/json_write.h"
 #include "agent/out_file.h"
+#include "s3/bucket.h"
 #include "s3/partition.h"
 
 enum { PATTERNS_MAX = 3 };
 
 /* Key patterns that a restore lists and gets. */
 struct policy {
-    char *bucket;
-    char *base; /* escaped, ends in '/' unless empty */
+    char *bucket;  /* its ARN: what is listed */
+    char *objects; /* ARN that object keys follow, without the '/' between */
+    char *base;    /* escaped, ends in '/' unless empty */
     char *patterns[PATTERNS_MAX];
     unsigned count;
     bool lists_base; /* the regions have to be found first */
@@ -26,6 +28,7 @@ static void policy_done(struct policy *policy)
         free(policy->patterns[i]);
     }
     free(policy->base);
+    free(policy->objects);
     free(policy->bucket);
 }
 
@@ -47,21 +50,51 @@ static char *escape(const char *text, size_t size)
     return escaped;
 }
 
-static int read_source(struct policy *policy, const char *source, struct err *e)
+static const char *partition(const struct config *config)
+{
+    const char *region = config->region != NULL ? config->region : getenv("AWS_REGION");
+    return partition_of_region(region == NULL ? "" : region)->id;
+}
+
+/* An access point has an ARN of its own, and its objects are below ".../object". */
+static int name_resources(struct policy *policy, const struct config *config, const char *text,
+                          struct err *e)
+{
+    if (!bucket_is_arn(text)) {
+        policy->bucket = xasprintf("arn:%s:s3:::%s", partition(config), text);
+        policy->objects = xstrdup(policy->bucket);
+        return 0;
+    }
+    struct bucket point;
+    if (bucket_parse(text, &point, e) != 0) {
+        return -1;
+    }
+    policy->bucket = xstrdup(text);
+    /* IAM knows only one of the two ways to write it. */
+    char *const separator = strstr(policy->bucket, ":accesspoint") + strlen(":accesspoint");
+    *separator = '/';
+    policy->objects = xasprintf("%s/object", policy->bucket);
+    return 0;
+}
+
+static int read_source(struct policy *policy, const struct config *config, struct err *e)
 {
     static const char SCHEME[] = "s3://";
-    if (strncmp(source, SCHEME, strlen(SCHEME)) != 0 ||
-        strcspn(source + strlen(SCHEME), "/") == 0) {
+    const char *const source = config->source;
+    if (strncmp(source, SCHEME, strlen(SCHEME)) != 0 || bucket_span(source + strlen(SCHEME)) == 0) {
         err_set(e, ERR_CONFIG, "%s: is not in a bucket", source);
         return err_hint(e, "give s3://BUCKET/BASE; a directory needs no policy");
     }
-    const char *bucket = source + strlen(SCHEME);
-    const size_t bucket_size = strcspn(bucket, "/");
-    const char *base = bucket + bucket_size + (bucket[bucket_size] == '/' ? 1 : 0);
+    const char *const rest = source + strlen(SCHEME);
+    const size_t bucket_size = bucket_span(rest);
+    autofree char *bucket = xstrndup(rest, bucket_size);
+    if (name_resources(policy, config, bucket, e) != 0) {
+        return -1;
+    }
+    const char *const base = rest + bucket_size + (rest[bucket_size] == '/' ? 1 : 0);
     size_t base_size = strlen(base);
     base_size -= base_size > 0 && base[base_size - 1] == '/' ? 1 : 0;
     autofree char *escaped = escape(base, base_size);
-    policy->bucket = xstrndup(bucket, bucket_size);
     policy->base = xasprintf("%s%s", escaped, base_size == 0 ? "" : "/");
     return 0;
 }
@@ -88,19 +121,13 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
     ASSERT(policy->count > 0 && policy->count <= PATTERNS_MAX);
 }
 
-static const char *partition(const struct config *config)
-{
-    const char *region = config->region != NULL ? config->region : getenv("AWS_REGION");
-    return partition_of_region(region == NULL ? "" : region)->id;
-}
-
-static void put_list(struct json *json, const struct policy *policy, const char *bucket_arn)
+static void put_list(struct json *json, const struct policy *policy)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", "ListTheBackup");
     json_string(json, "Effect", "Allow");
     json_string(json, "Action", "s3:ListBucket");
-    json_string(json, "Resource", bucket_arn);
+    json_string(json, "Resource", policy->bucket);
     json_open_object(json, "Condition");
     json_open_object(json, "StringLike");
     json_open_array(json, "s3:prefix");
@@ -116,7 +143,7 @@ static void put_list(struct json *json, const struct policy *policy, const char 
     json_close(json);
 }
 
-static void put_get(struct json *json, const struct policy *policy, const char *bucket_arn)
+static void put_get(struct json *json, const struct policy *policy)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", "ReadTheBackup");
@@ -124,7 +151,7 @@ static void put_get(struct json *json, const struct policy *policy, const char *
     json_string(json, "Action", "s3:GetObject");
     json_open_array(json, "Resource");
     for (unsigned i = 0; i < policy->count; i++) {
-        autofree char *arn = xasprintf("%s/%s", bucket_arn, policy->patterns[i]);
+        autofree char *arn = xasprintf("%s/%s", policy->objects, policy->patterns[i]);
         json_string(json, NULL, arn);
     }
     json_close(json);
@@ -135,18 +162,17 @@ int policy_make(const struct config *config, char **ret, struct err *e)
 {
     ASSERT(config->source != NULL);
     struct policy policy __attribute__((cleanup(policy_done))) = {0};
-    if (read_source(&policy, config->source, e) != 0) {
+    if (read_source(&policy, config, e) != 0) {
         return -1;
     }
     choose_patterns(&policy, &config->selection);
-    autofree char *bucket_arn = xasprintf("arn:%s:s3:::%s", partition(config), policy.bucket);
     struct mem_file mem;
     struct json json = JSON_INIT(mem_file_open(&mem), true);
     json_open_object(&json, NULL);
     json_string(&json, "Version", "2012-10-17");
     json_open_array(&json, "Statement");
-    put_list(&json, &policy, bucket_arn);
-    put_get(&json, &policy, bucket_arn);
+    put_list(&json, &policy);
+    put_get(&json, &policy);
     json_close(&json);
     json_close(&json);
     json_end(&json);

@@ -4,6 +4,7 @@
 #include "agent/base/parse.h"
 #include "agent/source_dir.h"
 #include "agent/source_s3.h"
+#include "s3/bucket.h"
 
 static const char S3_SCHEME[] = "s3://";
 static const char FILE_SCHEME[] = "file://";
@@ -37,20 +38,21 @@ static int open_bucket(const struct config *config, struct source **ret, struct 
 {
     const char *url = config->source;
     const char *rest = url + strlen(S3_SCHEME);
-    const size_t bucket_size = strcspn(rest, "/");
-    /* The union of what bucket names, old ones too, and access point aliases are made of. */
-    const size_t bucket_good =
-        strspn(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-    if (bucket_size == 0 || bucket_size != bucket_good) {
+    const size_t bucket_size = bucket_span(rest);
+    autofree char *bucket = xstrndup(rest, bucket_size);
+    struct bucket checked;
+    if (bucket_size == 0) {
         (void)err_set(e, ERR_CONFIG, "source '%s': names no bucket", url);
         return err_hint(e, "write it as s3://BUCKET/BASE");
+    }
+    if (bucket_parse(bucket, &checked, e) != 0) {
+        return -1;
     }
     const char *base = rest + bucket_size + (rest[bucket_size] == '/');
     const size_t base_size = strlen(base);
     if (base_size > BASE_SIZE_MAX || has_control_character(base)) {
         return err_set(e, ERR_CONFIG, "source '%s': cannot be the base of a backup", url);
     }
-    autofree char *bucket = xstrndup(rest, bucket_size);
     struct source *source;
     if (source_s3_open(config, bucket, &source, e) != 0) {
         return -1;

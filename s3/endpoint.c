@@ -4,11 +4,10 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "s3/bucket.h"
 #include "s3/partition.h"
 
 enum {
-    BUCKET_MIN = 3, /* S3 User Guide, "Bucket naming rules" */
-    BUCKET_MAX = 63,
     REGION_MAX = 32, /* the longest today has 16 characters */
     HOST_MAX = 255,  /* RFC 1035, 2.3.4 */
 };
@@ -52,37 +51,51 @@ bool endpoint_region_is_valid(const char *region)
 
 /* Fit to be a label of a host name that the certificate "*.s3.REGION.amazonaws.com" covers: so no
  * dots either. */
-static bool bucket_fits_host(const char *bucket)
+static bool fits_host(const char *text)
 {
-    for (const char *c = bucket; *c != '\0'; c++) {
-        if (!is_lower_or_digit(*c) && *c != '-') {
+    const size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++) {
+        if (!is_lower_or_digit(text[i]) && text[i] != '-') {
             return false;
         }
     }
-    return true;
+    return size > 0 && text[0] != '-' && text[size - 1] != '-';
 }
 
-static int check_bucket(const char *bucket, struct err *e)
+static int check_aws(const struct endpoint_options *options, const char *region, struct err *e)
 {
-    const size_t size = strlen(bucket);
-    if (size < BUCKET_MIN || size > BUCKET_MAX || !consists_of(bucket, size, ".") ||
-        bucket[0] == '.') {
-        return err_set(e, ERR_CONFIG, "bucket '%s': not a bucket's name", bucket);
+    if (!fits_host(region)) {
+        return err_set(e, ERR_CONFIG, "region '%s': not a region of AWS", region);
+    }
+    /* "fips-us-east-1", "aws-global": how old tools spell an endpoint. */
+    if (strncmp(region, "fips-", 5) == 0 || strstr(region, "-fips") != NULL ||
+        strstr(region, "-global") != NULL) {
+        (void)err_set(e, ERR_CONFIG, "region '%s': names no one region", region);
+        return err_hint(e, "give the region itself, such as us-east-1, and --fips where it is "
+                           "wanted");
+    }
+    if (options->fips && partition_of_region(region)->no_fips) {
+        return err_set(e, ERR_CONFIG, "region '%s': has no FIPS endpoints", region);
     }
     return 0;
 }
 
-static void fill_aws(struct endpoint *endpoint, const struct endpoint_options *options,
-                     const char *region)
+static int fill_aws(struct endpoint *endpoint, const struct endpoint_options *options,
+                    const struct bucket *bucket, struct err *e)
 {
-    const bool in_path = options->path_style || !bucket_fits_host(options->bucket);
-    endpoint->host =
-        xasprintf("%s%ss3%s%s.%s.%s", in_path ? "" : options->bucket, in_path ? "" : ".",
-                  options->fips ? "-fips" : "", options->dualstack ? ".dualstack" : "", region,
-                  partition_of_region(region)->dns_suffix);
+    const char *const region = endpoint->region;
+    const bool is_point = bucket->point_region[0] != '\0';
+    if (check_aws(options, region, e) != 0) {
+        return -1;
+    }
+    const bool in_path = !is_point && (options->path_style || !fits_host(bucket->name));
+    endpoint->host = xasprintf("%s%s%s%s%s.%s.%s", in_path ? "" : bucket->name, in_path ? "" : ".",
+                               is_point ? "s3-accesspoint" : "s3", options->fips ? "-fips" : "",
+                               options->dualstack ? ".dualstack" : "", region,
+                               partition_of_region(region)->dns_suffix);
     endpoint->base = xasprintf("https://%s", endpoint->host);
-    endpoint->path = in_path ? xasprintf("/%s", options->bucket) : xstrdup("");
-    endpoint->aws = true;
+    endpoint->path = in_path ? xasprintf("/%s", bucket->name) : xstrdup("");
+    return 0;
 }
 
 /* host, [v6] or v4, with an optional port. */
@@ -159,7 +172,7 @@ static bool host_takes_no_bucket(const struct endpoint_url *url)
 }
 
 static int fill_custom(struct endpoint *endpoint, const struct endpoint_options *options,
-                       struct err *e)
+                       const struct bucket *bucket, struct err *e)
 {
     struct endpoint_url url;
     if (!split_url(options->endpoint, &url)) {
@@ -173,13 +186,20 @@ static int fill_custom(struct endpoint *endpoint, const struct endpoint_options 
                        "endpoint '%s': --dualstack and --fips choose among the endpoints of AWS",
                        options->endpoint);
     }
-    const bool in_path =
-        options->path_style || !bucket_fits_host(options->bucket) || host_takes_no_bucket(&url);
-    endpoint->host = xasprintf("%s%s%.*s%.*s", in_path ? "" : options->bucket, in_path ? "" : ".",
+    const bool is_point = bucket->point_region[0] != '\0';
+    const bool bare = host_takes_no_bucket(&url);
+    if (is_point && bare) {
+        return err_set(e, ERR_CONFIG,
+                       "endpoint '%s': an access point cannot be put in front of this host",
+                       options->endpoint);
+    }
+    const bool in_front = is_point || (options->virtual_host && !options->path_style && !bare &&
+                                       fits_host(bucket->name));
+    endpoint->host = xasprintf("%s%s%.*s%.*s", in_front ? bucket->name : "", in_front ? "." : "",
                                (int)url.host_size, url.host, (int)url.port_size, url.port);
     endpoint->base = xasprintf("http%s://%s", url.tls ? "s" : "", endpoint->host);
-    endpoint->path = xasprintf("%.*s%s%s", (int)url.path_size, url.path, in_path ? "/" : "",
-                               in_path ? options->bucket : "");
+    endpoint->path = xasprintf("%.*s%s%s", (int)url.path_size, url.path, in_front ? "" : "/",
+                               in_front ? "" : bucket->name);
     return 0;
 }
 
@@ -187,17 +207,18 @@ int endpoint_new(const struct endpoint_options *options, const char *region, str
                  struct err *e)
 {
     ASSERT(options->bucket != NULL && region != NULL);
-    if (check_bucket(options->bucket, e) != 0) {
-        return -1;
-    }
     if (!endpoint_region_is_valid(region)) {
         return err_set(e, ERR_CONFIG, "region '%s': not a region's name", region);
     }
+    struct bucket bucket;
+    if (bucket_parse(options->bucket, &bucket, e) != 0) {
+        return -1;
+    }
     struct endpoint *endpoint = xcalloc(1, sizeof(*endpoint));
-    endpoint->region = xstrdup(region);
-    if (options->endpoint == NULL) {
-        fill_aws(endpoint, options, region);
-    } else if (fill_custom(endpoint, options, e) != 0) {
+    endpoint->region = xstrdup(bucket.point_region[0] != '\0' ? bucket.point_region : region);
+    const int filled = options->endpoint == NULL ? fill_aws(endpoint, options, &bucket, e)
+                                                 : fill_custom(endpoint, options, &bucket, e);
+    if (filled != 0) {
         endpoint_free(endpoint);
         return -1;
     }

@@ -1,43 +1,60 @@
 #include "s3/endpoint.h"
+
+#include <string.h>
+
+#include "agent/base/mem.h"
 #include "tests/unit/unit.h"
 
-static void test_aws(void **state)
+/* One line of endpoint_cases.tsv; the order is that of make_endpoint_cases.py. */
+enum { F_BUCKET, F_REGION, F_ENDPOINT, F_FLAGS, F_BASE, F_PATH, F_SIGNED_REGION, FIELDS };
+
+static void check_case(const char *const fields[FIELDS])
+{
+    const char *const flags = fields[F_FLAGS];
+    const bool has_endpoint = strcmp(fields[F_ENDPOINT], "-") != 0;
+    const struct endpoint_options options = {
+        .bucket = fields[F_BUCKET],
+        .endpoint = has_endpoint ? fields[F_ENDPOINT] : NULL,
+        .path_style = strchr(flags, 'p') != NULL,
+        .virtual_host = strchr(flags, 'v') != NULL,
+        .dualstack = strchr(flags, 'd') != NULL,
+        .fips = strchr(flags, 'f') != NULL,
+    };
+    struct endpoint *endpoint = NULL;
+    struct err e = ERR_INIT;
+    const int made = endpoint_new(&options, fields[F_REGION], &endpoint, &e);
+    if (strcmp(fields[F_BASE], "refused") == 0) {
+        assert_int_equal(made, -1);
+        assert_int_equal(e.kind, ERR_CONFIG);
+        return;
+    }
+    assert_int_equal(made, 0);
+    assert_string_equal(endpoint->base, fields[F_BASE]);
+    assert_string_equal(strstr(endpoint->base, "//") + 2, endpoint->host);
+    assert_string_equal(endpoint->path, strcmp(fields[F_PATH], "-") == 0 ? "" : fields[F_PATH]);
+    assert_string_equal(endpoint->region, fields[F_SIGNED_REGION]);
+    endpoint_free(endpoint);
+}
+
+static void test_goes_where_botocore_goes(void **state)
 {
     (void)state;
-    static const struct {
-        struct endpoint_options options;
-        const char *region, *host, *path;
-    } CASES[] = {
-        {{.bucket = "bkt"}, "us-east-1", "bkt.s3.us-east-1.amazonaws.com", ""},
-        {{.bucket = "bkt"}, "cn-north-1", "bkt.s3.cn-north-1.amazonaws.com.cn", ""},
-        {{.bucket = "bkt"}, "us-gov-west-1", "bkt.s3.us-gov-west-1.amazonaws.com", ""},
-        {{.bucket = "bkt"}, "us-iso-east-1", "bkt.s3.us-iso-east-1.c2s.ic.gov", ""},
-        {{.bucket = "bkt"}, "us-isob-east-1", "bkt.s3.us-isob-east-1.sc2s.sgov.gov", ""},
-        {{.bucket = "bkt"}, "eusc-de-east-1", "bkt.s3.eusc-de-east-1.amazonaws.eu", ""},
-        {{.bucket = "a.b"}, "eu-west-1", "s3.eu-west-1.amazonaws.com", "/a.b"},
-        {{.bucket = "Old_B"}, "us-east-1", "s3.us-east-1.amazonaws.com", "/Old_B"},
-        {{.bucket = "bkt", .path_style = true}, "eu-west-1", "s3.eu-west-1.amazonaws.com", "/bkt"},
-        {{.bucket = "bkt", .dualstack = true},
-         "eu-west-1",
-         "bkt.s3.dualstack.eu-west-1.amazonaws.com",
-         ""},
-        {{.bucket = "bkt", .fips = true}, "us-east-2", "bkt.s3-fips.us-east-2.amazonaws.com", ""},
-        {{.bucket = "bkt", .fips = true, .dualstack = true, .path_style = true},
-         "us-gov-east-1",
-         "s3-fips.dualstack.us-gov-east-1.amazonaws.com",
-         "/bkt"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        struct endpoint *endpoint = NULL;
-        struct err e = ERR_INIT;
-        assert_int_equal(endpoint_new(&CASES[i].options, CASES[i].region, &endpoint, &e), 0);
-        assert_string_equal(endpoint->host, CASES[i].host);
-        assert_string_equal(endpoint->path, CASES[i].path);
-        assert_memory_equal(endpoint->base, "https://", 8);
-        assert_string_equal(endpoint->base + 8, CASES[i].host);
-        assert_string_equal(endpoint->region, CASES[i].region);
-        endpoint_free(endpoint);
+    autofile FILE *file = fopen(TEST_DATA "/endpoint_cases.tsv", "re");
+    assert_non_null(file);
+    autofree char *line = NULL;
+    size_t capacity = 0;
+    size_t cases = 0;
+    while (getline(&line, &capacity, file) > 0) {
+        const char *fields[FIELDS];
+        char *at = line;
+        for (size_t i = 0; i < FIELDS; i++) {
+            fields[i] = strsep(&at, "\t\n");
+            assert_non_null(fields[i]);
+        }
+        check_case(fields);
+        cases++;
     }
+    assert_int_equal(cases, 176);
 }
 
 static void test_custom(void **state)
@@ -45,7 +62,7 @@ static void test_custom(void **state)
     (void)state;
     static const struct {
         const char *bucket, *url;
-        bool path_style;
+        bool virtual_host;
         const char *base, *host, *path;
     } CASES[] = {
         {"bkt", "http://127.0.0.1:9000", false, "http://127.0.0.1:9000", "127.0.0.1:9000", "/bkt"},
@@ -53,26 +70,25 @@ static void test_custom(void **state)
         {"bkt", "http://[::1]:9000", false, "http://[::1]:9000", "[::1]:9000", "/bkt"},
         {"bkt", "https://[fd00::7]", false, "https://[fd00::7]", "[fd00::7]", "/bkt"},
         {"bkt", "http://localhost:9000", false, "http://localhost:9000", "localhost:9000", "/bkt"},
-        {"bkt", "https://s3.example.org", false, "https://bkt.s3.example.org", "bkt.s3.example.org",
-         ""},
-        {"bkt", "https://s3.example.org", true, "https://s3.example.org", "s3.example.org", "/bkt"},
-        {"b.kt", "https://s3.example.org", false, "https://s3.example.org", "s3.example.org",
+        /* In front of the host where that can be, when told so. */
+        {"bkt", "http://127.0.0.1:9000", true, "http://127.0.0.1:9000", "127.0.0.1:9000", "/bkt"},
+        {"bkt", "http://[::1]:9000", true, "http://[::1]:9000", "[::1]:9000", "/bkt"},
+        {"bkt", "http://localhost:9000", true, "http://localhost:9000", "localhost:9000", "/bkt"},
+        {"b.kt", "https://s3.example.org", true, "https://s3.example.org", "s3.example.org",
          "/b.kt"},
         /* The scheme's own port is not sent, so it is not signed either. */
-        {"bkt", "https://s3.example.org:443", true, "https://s3.example.org", "s3.example.org",
+        {"bkt", "https://s3.example.org:443", false, "https://s3.example.org", "s3.example.org",
          "/bkt"},
         {"bkt", "http://10.0.0.1:80", false, "http://10.0.0.1", "10.0.0.1", "/bkt"},
         {"bkt", "https://10.0.0.1:80", false, "https://10.0.0.1:80", "10.0.0.1:80", "/bkt"},
-        {"bkt", "https://gw.example.org/s3/", true, "https://gw.example.org", "gw.example.org",
+        {"bkt", "https://gw.example.org/s3/", false, "https://gw.example.org", "gw.example.org",
          "/s3/bkt"},
-        {"bkt", "https://gw.example.org/s3", false, "https://bkt.gw.example.org",
-         "bkt.gw.example.org", "/s3"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         const struct endpoint_options options = {
             .bucket = CASES[i].bucket,
             .endpoint = CASES[i].url,
-            .path_style = CASES[i].path_style,
+            .virtual_host = CASES[i].virtual_host,
         };
         struct endpoint *endpoint = NULL;
         struct err e = ERR_INIT;
@@ -83,6 +99,8 @@ static void test_custom(void **state)
         endpoint_free(endpoint);
     }
 }
+
+#define POINT "arn:aws:s3:us-west-2:123456789012:accesspoint/point"
 
 static void test_refused(void **state)
 {
@@ -99,6 +117,15 @@ static void test_refused(void **state)
         {{.bucket = "arn:aws:s3:::x"}, "us-east-1"},
         {{.bucket = "1234567890123456789012345678901234567890123456789012345678901234"}, "r"},
         {{.bucket = "bkt"}, ""},
+        {{.bucket = "bkt"}, "-x"},
+        {{.bucket = "bkt"}, "us-east-1-"},
+        {{.bucket = "bkt"}, "US-EAST-1"},
+        {{.bucket = "bkt"}, "us_east_1"},
+        {{.bucket = "bkt"}, "evil.example"},
+        {{.bucket = "bkt"}, "fips-us-east-1"},
+        {{.bucket = "bkt"}, "us-gov-west-1-fips"},
+        {{.bucket = "bkt"}, "aws-global"},
+        {{.bucket = "bkt", .fips = true}, "cn-north-1"},
         {{.bucket = "bkt"}, "evil.example.org/"},
         {{.bucket = "bkt"}, "x@evil"},
         {{.bucket = "bkt"}, "123456789012345678901234567890123"},
@@ -119,6 +146,8 @@ static void test_refused(void **state)
         {{.bucket = "bkt", .endpoint = "http://[::1"}, "r"},
         {{.bucket = "bkt", .endpoint = "http://[]"}, "r"},
         {{.bucket = "bkt", .endpoint = "http://[::1]x"}, "r"},
+        {{.bucket = POINT, .endpoint = "http://127.0.0.1:9000"}, "us-west-2"},
+        {{.bucket = POINT, .endpoint = "http://localhost"}, "us-west-2"},
         {{.bucket = "bkt", .endpoint = "http://h", .fips = true}, "r"},
         {{.bucket = "bkt", .endpoint = "http://h", .dualstack = true}, "r"},
     };
@@ -135,7 +164,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aws),
+        cmocka_unit_test(test_goes_where_botocore_goes),
         cmocka_unit_test(test_custom),
         cmocka_unit_test(test_refused),
     };

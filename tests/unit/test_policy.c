@@ -61,6 +61,24 @@ static void test_patterns(void **state)
     }
 }
 
+/* IAM knows an access point by its own ARN, and its objects below "object/". */
+static void test_access_point(void **state)
+{
+    (void)state;
+    static const char *const SOURCES[] = {
+        "s3://arn:aws:s3:us-west-2:123456789012:accesspoint/point/backup",
+        "s3://arn:aws:s3:us-west-2:123456789012:accesspoint:point/backup",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(SOURCES); i++) {
+        autofree char *text = make(SOURCES[i], NULL, NULL, DIALECT_AUTO);
+        assert_non_null(strstr(text, "\"s3:ListBucket\", \"Resource\": "
+                                     "\"arn:aws:s3:us-west-2:123456789012:accesspoint/point\""));
+        assert_non_null(strstr(text, "\"arn:aws:s3:us-west-2:123456789012:accesspoint/point/"
+                                     "object/backup/*\""));
+        assert_null(strstr(text, "s3:::"));
+    }
+}
+
 static void test_partition(void **state)
 {
     static const struct {
@@ -97,9 +115,8 @@ static void test_no_bucket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_patterns),
-        cmocka_unit_test(test_partition),
+        cmocka_unit_test(test_access_point), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_patterns),     cmocka_unit_test(test_partition),
         cmocka_unit_test(test_no_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

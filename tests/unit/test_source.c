@@ -94,19 +94,24 @@ static struct config config_for(const char *source)
     return (struct config){.source = source, .profile = "dr", .net_threads = 1, .connections = 4};
 }
 
+#define POINT_ARN "arn:aws:s3:us-west-2:123456789012:accesspoint/point"
+#define POINT "s3://" POINT_ARN
+
 static void test_bucket(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *bucket, *name, *base;
     } CASES[] = {
-        {"s3://b", "b", "s3://b", ""},
-        {"s3://b/", "b", "s3://b", ""},
+        {"s3://bkt", "bkt", "s3://bkt", ""},
+        {"s3://bkt/", "bkt", "s3://bkt", ""},
         {"s3://my-bucket.old_1/backup", "my-bucket.old_1", "s3://my-bucket.old_1/backup",
          "backup/"},
-        {"s3://b/backup/", "b", "s3://b/backup", "backup/"},
-        {"s3://b/a/b c/%41", "b", "s3://b/a/b c/%41", "a/b c/%41/"},
-        {"s3://b//backup//", "b", "s3://b//backup/", "/backup//"},
+        {"s3://bkt/backup/", "bkt", "s3://bkt/backup", "backup/"},
+        {"s3://bkt/a/b c/%41", "bkt", "s3://bkt/a/b c/%41", "a/b c/%41/"},
+        {POINT, POINT_ARN, POINT, ""},
+        {POINT "/a/b:c/", POINT_ARN, POINT "/a/b:c", "a/b:c/"},
+        {"s3://bkt//backup//", "bkt", "s3://bkt//backup/", "/backup//"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         const struct config config = config_for(CASES[i].text);
@@ -125,7 +130,7 @@ static void test_bucket(void **state)
 static void test_region_and_credentials(void **state)
 {
     (void)state;
-    struct config config = config_for("s3://b");
+    struct config config = config_for("s3://bkt");
     struct source *source = NULL;
     struct err e = ERR_INIT;
     assert_int_equal(source_open(&config, &source, &e), 0);
@@ -161,7 +166,7 @@ static int fail_entry(void *ctx, const struct s3_entry *entry, struct err *e)
 static void test_passed_on(void **state)
 {
     (void)state;
-    const struct config config = config_for("s3://b");
+    const struct config config = config_for("s3://bkt");
     struct source *source = NULL;
     struct err e = ERR_INIT;
     assert_int_equal(source_open(&config, &source, &e), 0);
@@ -187,10 +192,11 @@ static void test_refused(void **state)
     } CASES[] = {
         {"s3://", ERR_CONFIG},
         {"s3:///backup", ERR_CONFIG},
-        {"s3://b?x/backup", ERR_CONFIG},
-        {"s3://b@host/backup", ERR_CONFIG},
-        {"s3://b/a\nb", ERR_CONFIG},
-        {"s3://b/a\x7f", ERR_CONFIG},
+        {"s3://bkt?x/backup", ERR_CONFIG},
+        {"s3://bkt@host/backup", ERR_CONFIG},
+        {"s3://arn:aws:s3:::bkt/backup", ERR_CONFIG},
+        {"s3://bkt/a\nb", ERR_CONFIG},
+        {"s3://bkt/a\x7f", ERR_CONFIG},
         {"gs://b/backup", ERR_CONFIG},
         {"https://b.s3.amazonaws.com/backup", ERR_CONFIG},
         {"file://host/backup", ERR_CONFIG},
@@ -203,8 +209,8 @@ static void test_refused(void **state)
         {"/dev/null", ERR_CONFIG},
         {"", ERR_NOT_FOUND},
     };
-    char longest[600] = "s3://b/";
-    memset(longest + 7, 'a', sizeof(longest) - 8);
+    char longest[600] = "s3://bkt/";
+    memset(longest + 9, 'a', sizeof(longest) - 10);
     longest[sizeof(longest) - 1] = '\0';
     for (size_t i = 0; i <= ARRAY_SIZE(CASES); i++) {
         const bool last = i == ARRAY_SIZE(CASES);
