@@ -124,6 +124,25 @@ static const char *status_words(int status)
     }
 }
 
+static void word(const struct denial_asked *asked, const struct error_rule *rule, int status,
+                 const struct error_xml *error, struct err *e)
+{
+    char what[sizeof(error->code) + 16];
+    (void)snprintf(what, sizeof(what), "%d%s%s", status, error->code[0] == '\0' ? "" : " ",
+                   error->code);
+    /* "At least one of the pre-conditions did not hold" says less than we know. */
+    const bool ours = error->message[0] == '\0' || rule->kind == ERR_CHANGED;
+    if (rule->denial) {
+        denial_word(asked, what, error->message, e);
+    } else {
+        err_set(e, rule->kind, "%s: %s", what, ours ? status_words(status) : error->message);
+    }
+    if (rule->hint != NULL && e->hint[0] == '\0') {
+        err_hint(e, "%s", rule->hint);
+    }
+    e->http = status;
+}
+
 enum verdict answer_error(const struct answer_want *want, const struct http_headers *headers,
                           struct slice body, struct error_xml *ret_error, struct err *e)
 {
@@ -131,18 +150,7 @@ enum verdict answer_error(const struct answer_want *want, const struct http_head
     const bool told = body.size <= ERROR_XML_MAX && error_xml_parse(body, &error);
     const struct error_rule *const rule =
         error_map_find(headers->status, error.code, error.message);
-    if (told) {
-        /* "At least one of the pre-conditions did not hold" says less than we know. */
-        const bool ours = error.message[0] == '\0' || rule->kind == ERR_CHANGED;
-        err_set(e, rule->kind, "%d %s: %s", headers->status, error.code,
-                ours ? status_words(headers->status) : error.message);
-    } else {
-        err_set(e, rule->kind, "%d: %s", headers->status, status_words(headers->status));
-    }
-    if (rule->hint != NULL) {
-        err_hint(e, "%s", rule->hint);
-    }
-    e->http = headers->status;
+    word(&want->asked, rule, headers->status, &error, e);
     *ret_error = error;
     return told ? rule->verdict : verdict_without_code(want, headers, rule->verdict);
 }

@@ -6,6 +6,7 @@
 #define PENATES_S3_ANSWER_H
 
 #include "agent/base/buf.h"
+#include "s3/denial.h"
 #include "s3/error_map.h"
 #include "s3/error_xml.h"
 #include "s3/http_headers.h"
@@ -17,9 +18,10 @@ struct answer_want {
     bool page;    /* a listing: a body of any length that is told */
     bool ranged;  /* bytes first..last of total; else all of them */
     uint64_t first, last, total;
-    const char *etag;     /* "": any */
-    const char *region;   /* signed for */
-    int64_t signed_at_ms; /* the clock of the signature; -1: not signed */
+    const char *etag;          /* "": any */
+    const char *region;        /* signed for */
+    int64_t signed_at_ms;      /* the clock of the signature; -1: not signed */
+    struct denial_asked asked; /* for the words of a denial */
 };
 
 /* For a status of 2xx. VERDICT_DONE: the body may be taken; else *e says what is wrong. */

@@ -6,6 +6,27 @@
 #include "agent/base/clock.h"
 #include "s3/uri.h"
 
+/* What a policy has to allow for this request. */
+static const char *action_of(const struct answer_want *want)
+{
+    if (want->page) {
+        return "s3:ListBucket";
+    }
+    return want->restore ? "s3:RestoreObject" : "s3:GetObject"; /* of HEAD, too */
+}
+
+static void fill_asked(struct request *request)
+{
+    request->want.asked = (struct denial_asked){
+        .action = action_of(&request->want),
+        .list = request->want.page,
+        .bucket = request->client->options.bucket,
+        .key = request->get->key,
+        .region = request->get->transfer->endpoint->region,
+        .caller = request->client->options.no_sign ? NULL : request->creds.source,
+    };
+}
+
 static void fill_want(struct request *request)
 {
     const struct s3_get *const get = request->get;
@@ -201,6 +222,7 @@ int compose_request(struct request *request, struct sigv4_key_cache *cache, stru
     struct sigv4_pair query[SIGV4_PAIRS_MAX];
     const struct endpoint *const endpoint = request->get->transfer->endpoint;
     fill_want(request);
+    fill_asked(request);
     const bool pinned = fill_if_match(request);
     const size_t header_count = fill_headers(request, headers);
     const size_t query_count = fill_query(request, query);

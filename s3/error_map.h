@@ -19,9 +19,9 @@ enum verdict {
 };
 
 struct error_rule {
-    const char *code; /* of the store's <Error>; NULL in a rule for a status */
     enum verdict verdict;
     enum err_kind kind; /* when it ends here */
+    bool denial;        /* somebody may not do something: denial.h words it */
     const char *hint;   /* NULL: the kind's own next step */
 };
 

@@ -9,7 +9,7 @@ enum { ERROR_XML_MAX = 64 * 1024 }; /* longest body worth reading; S3's have und
 /* "" where the body does not say; long texts are cut. */
 struct error_xml {
     char code[64];
-    char message[400];
+    char message[2048]; /* a denial names a role, a key of up to 1,024 bytes, and then why */
     char region[33];
 };
 

@@ -37,7 +37,12 @@ void err_clean_line(char *text)
 {
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f) {
+        const unsigned char next = (unsigned char)text[1];
+        /* U+0080 to U+009F drive a terminal too: U+009B is another ESC [. */
+        if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
+            *text++ = '?';
+            *text = '?';
+        } else if (c < 0x20 || c == 0x7f) {
             *text = '?';
         }
     }

@@ -29,6 +29,8 @@ static void test_no_forged_lines(void **state)
     assert_string_equal(e.text, "key 'a??[31mb?'");
     (void)err_wrap(&e, "x\r");
     assert_string_equal(e.text, "x?: key 'a??[31mb?'");
+    (void)err_set(&e, ERR_REFUSED, "\xc2\x9b\x31mb\xc2\xa0\xc3\xa9\xc2");
+    assert_string_equal(e.text, "??1mb\xc2\xa0\xc3\xa9\xc2");
 }
 
 static void test_long_texts_are_cut(void **state)

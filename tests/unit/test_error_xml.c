@@ -49,10 +49,10 @@ static void test_bad(void **state)
 static void test_long(void **state)
 {
     (void)state;
-    char text[4000] = "<Error><Code>";
+    char text[8000] = "<Error><Code>";
     memset(text + strlen(text), 'c', 1000);
     strncat(text, "</Code><Message>", 100);
-    memset(text + strlen(text), 'm', 2000);
+    memset(text + strlen(text), 'm', 4000);
     strncat(text, "</Message></Error>", 100);
     struct error_xml error;
     assert_true(parse(text, &error));
