@@ -80,12 +80,18 @@ bool answer_is_error(struct slice body)
            memmem(body.data, size, ROOT, sizeof(ROOT) - 1) != NULL && error_xml_parse(body, &error);
 }
 
+/* A refusal of whatever kind that tells of another region: there the answer may be another one. */
+static bool is_elsewhere(const struct answer_want *want, const struct http_headers *headers)
+{
+    return (headers->status == 400 || headers->status == 403) &&
+           headers->bucket_region[0] != '\0' && strcmp(headers->bucket_region, want->region) != 0;
+}
+
 /* HEAD answers have no body: the headers must do where a code is missing. */
 static enum verdict verdict_without_code(const struct answer_want *want,
                                          const struct http_headers *headers, enum verdict by_status)
 {
-    if (headers->status == 400 && headers->bucket_region[0] != '\0' &&
-        strcmp(headers->bucket_region, want->region) != 0) {
+    if (is_elsewhere(want, headers)) {
         return VERDICT_REGION;
     }
     if (headers->status == 403 && want->signed_at_ms >= 0 && headers->date_ms >= 0) {
@@ -152,5 +158,9 @@ enum verdict answer_error(const struct answer_want *want, const struct http_head
         error_map_find(headers->status, error.code, error.message);
     word(&want->asked, rule, headers->status, &error, e);
     *ret_error = error;
-    return told ? rule->verdict : verdict_without_code(want, headers, rule->verdict);
+    if (!told) {
+        return verdict_without_code(want, headers, rule->verdict);
+    }
+    return rule->verdict == VERDICT_FAIL && is_elsewhere(want, headers) ? VERDICT_REGION
+                                                                        : rule->verdict;
 }

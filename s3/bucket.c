@@ -127,7 +127,7 @@ static bool is_point(const struct field fields[FIELDS], struct field name)
     static const char LOWER[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
     return is(fields[SERVICE], "s3") && strncmp(fields[RESOURCE].text, "accesspoint", 11) == 0 &&
            fields[RESOURCE].size == 11 + 1 + name.size && fields[REGION].size > 0 &&
-           fields[REGION].size <= BUCKET_REGION_MAX && consists_of(fields[REGION], LOWER) &&
+           fields[REGION].size < S3_REGION_MAX && consists_of(fields[REGION], LOWER) &&
            fields[ACCOUNT].size == ACCOUNT_SIZE && consists_of(fields[ACCOUNT], "0123456789") &&
            name.size >= NAME_MIN && name.size <= POINT_NAME_MAX && consists_of(name, LOWER) &&
            name.text[0] != '-';

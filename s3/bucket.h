@@ -6,15 +6,13 @@
 #define PENATES_S3_BUCKET_H
 
 #include "agent/base/err.h"
+#include "s3/s3.h"
 
-enum {
-    BUCKET_NAME_MAX = 63, /* S3 User Guide, "Bucket naming rules"; of a label of DNS, too */
-    BUCKET_REGION_MAX = 32,
-};
+enum { BUCKET_NAME_MAX = 63 }; /* S3 User Guide, "Bucket naming rules"; and DNS, of a label */
 
 struct bucket {
-    char name[BUCKET_NAME_MAX + 1]; /* an access point's: "NAME-ACCOUNT", always fit for a host */
-    char point_region[BUCKET_REGION_MAX + 1]; /* "": not an access point's ARN */
+    char name[BUCKET_NAME_MAX + 1];   /* an access point's: "NAME-ACCOUNT", always fit for a host */
+    char point_region[S3_REGION_MAX]; /* "": not an access point's ARN */
 };
 
 /* How much of "BUCKET/KEY" is the bucket; what follows it is "" or begins with '/'. */

@@ -9,6 +9,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
 #include "s3/net.h"
+#include "s3/partition.h"
 
 enum {
     /* A bucket moves once, when its region is found; more than a few is a store that plays games.
@@ -299,7 +300,9 @@ uint64_t client_pace_ms(struct s3_client *client, uint64_t bytes)
 
 bool client_learn_region(struct s3_client *client, const struct endpoint *used, const char *region)
 {
-    if (!endpoint_region_is_valid(region)) {
+    /* No redirect leads out of a partition: our keys mean nothing there. */
+    if (client->options.endpoint == NULL &&
+        partition_of_region(region) != partition_of_region(used->region)) {
         return false;
     }
     const struct endpoint_options where = endpoint_options(&client->options);
@@ -309,7 +312,7 @@ bool client_learn_region(struct s3_client *client, const struct endpoint *used, 
         return false;
     }
     mutex_lock(&client->lock);
-    const bool known = strcmp(client->endpoint->region, region) == 0;
+    const bool known = strcmp(client->endpoint->region, made->region) == 0;
     if (!known && client->endpoint_count < ENDPOINTS_MAX) {
         made->next = client->endpoint;
         client->endpoint = TAKE_PTR(made);

@@ -6,11 +6,9 @@
 #include "agent/base/parse.h"
 #include "s3/bucket.h"
 #include "s3/partition.h"
+#include "s3/s3.h"
 
-enum {
-    REGION_MAX = 32, /* the longest today has 16 characters */
-    HOST_MAX = 255,  /* RFC 1035, 2.3.4 */
-};
+enum { HOST_MAX = 255 }; /* RFC 1035, 2.3.4 */
 
 /* A custom endpoint, taken apart. Slices of the option. */
 struct endpoint_url {
@@ -43,10 +41,10 @@ static bool consists_of(const char *text, size_t size, const char *extra)
     return true;
 }
 
-bool endpoint_region_is_valid(const char *region)
+static bool region_is_valid(const char *region)
 {
     const size_t size = strlen(region);
-    return size > 0 && size <= REGION_MAX && consists_of(region, size, "");
+    return size > 0 && size < S3_REGION_MAX && consists_of(region, size, "");
 }
 
 /* Fit to be a label of a host name that the certificate "*.s3.REGION.amazonaws.com" covers: so no
@@ -207,7 +205,7 @@ int endpoint_new(const struct endpoint_options *options, const char *region, str
                  struct err *e)
 {
     ASSERT(options->bucket != NULL && region != NULL);
-    if (!endpoint_region_is_valid(region)) {
+    if (!region_is_valid(region)) {
         return err_set(e, ERR_CONFIG, "region '%s': not a region's name", region);
     }
     struct bucket bucket;

@@ -32,7 +32,4 @@ int endpoint_new(const struct endpoint_options *options, const char *region, str
                  struct err *e) MUST_CHECK;
 void endpoint_free(struct endpoint *endpoint); /* NULL is fine; not what is linked by next */
 
-/* True for text that can stand as a region in a host name. */
-bool endpoint_region_is_valid(const char *region);
-
 #endif

@@ -39,6 +39,8 @@ static int on_end(void *ctx, const char *name, unsigned depth, const struct buf 
         copy_cut(text, reading->found.message, sizeof(reading->found.message));
     } else if (strcmp(name, "Region") == 0) {
         copy_cut(text, reading->found.region, sizeof(reading->found.region));
+    } else if (strcmp(name, "Endpoint") == 0) {
+        copy_cut(text, reading->found.endpoint, sizeof(reading->found.endpoint));
     }
     return 0;
 }

@@ -11,6 +11,7 @@ struct error_xml {
     char code[64];
     char message[2048]; /* a denial names a role, a key of up to 1,024 bytes, and then why */
     char region[33];
+    char endpoint[128]; /* of a redirect; never gone to */
 };
 
 /* False when it is not an <Error> document with a <Code>; *ret is untouched then. */

@@ -128,12 +128,7 @@ static void finish(struct net *net, struct request *request, enum verdict verdic
 {
     struct s3_get *get = request->get;
     const uint64_t bytes = request->body_size;
-    const bool repairable = repair_is_for(verdict);
-    const bool at_once = repairable && repair_try(request, verdict);
-    if (repairable && !at_once) {
-        /* A redirect that names no region is temporary by its kind: later it may be gone. */
-        verdict = e->kind == ERR_RETRY ? VERDICT_RETRY : VERDICT_FAIL;
-    }
+    const bool at_once = repair_is_for(verdict) && repair_try(request, &verdict, e);
     release_request(net, request);
     client_give_back(net->client, net, verdict, bytes);
     if (at_once) {

@@ -1,13 +1,29 @@
 #include "s3/repair.h"
 
 #include "agent/base/clock.h"
+#include "s3/region.h"
 
 bool repair_is_for(enum verdict verdict)
 {
     return verdict == VERDICT_SKEW || verdict == VERDICT_RENEW || verdict == VERDICT_REGION;
 }
 
-bool repair_try(const struct request *request, enum verdict verdict)
+static bool set_clock(const struct request *request)
+{
+    if (request->headers.date_ms < 0) {
+        return false;
+    }
+    client_learn_skew(request->client, request->headers.date_ms - clock_wall_ms());
+    return true;
+}
+
+static bool set_region(const struct request *request, const char *region)
+{
+    const struct endpoint *const used = request->get->transfer->endpoint;
+    return region[0] != '\0' && client_learn_region(request->client, used, region);
+}
+
+static bool set_right(const struct request *request, enum verdict verdict, const char *region)
 {
     struct s3_client *const client = request->client;
     struct s3_transfer *const transfer = request->get->transfer;
@@ -17,10 +33,7 @@ bool repair_try(const struct request *request, enum verdict verdict)
     }
     transfer->repaired |= bit;
     if (verdict == VERDICT_REGION) {
-        const char *const region = request->headers.bucket_region[0] != '\0'
-                                       ? request->headers.bucket_region
-                                       : request->error.region;
-        return client_learn_region(client, transfer->endpoint, region);
+        return set_region(request, region);
     }
     if (client->options.no_sign) {
         return false;
@@ -30,9 +43,25 @@ bool repair_try(const struct request *request, enum verdict verdict)
         return true;
     }
     ASSERT(verdict == VERDICT_SKEW);
-    if (request->headers.date_ms < 0) {
-        return false;
+    return set_clock(request);
+}
+
+bool repair_try(const struct request *request, enum verdict *verdict, struct err *e)
+{
+    ASSERT(repair_is_for(*verdict) && e->kind != ERR_NONE);
+    char region[S3_REGION_MAX];
+    region_told(&request->headers, &request->error, region);
+    if (set_right(request, *verdict, region)) {
+        return true;
     }
-    client_learn_skew(client, request->headers.date_ms - clock_wall_ms());
-    return true;
+    const bool lost = *verdict == VERDICT_REGION && region[0] != '\0' && e->kind != ERR_AUTH;
+    if (lost) {
+        (void)err_hint(e,
+                       "the store sends on to region '%s', which was no help; name the bucket's "
+                       "own region with --region",
+                       region);
+    }
+    /* A redirect that names no region is temporary by its kind: later it may be gone. */
+    *verdict = e->kind == ERR_RETRY && !lost ? VERDICT_RETRY : VERDICT_FAIL;
+    return false;
 }

@@ -10,7 +10,8 @@
 
 bool repair_is_for(enum verdict verdict);
 
-/* True: ask again at once. A repair helps once: a second time the same answer is final. */
-bool repair_try(const struct request *request, enum verdict verdict);
+/* True: ask again at once. A repair helps once: a second time it is false, and *verdict says
+ * whether to ask later. *e is how the answer was worded; the hint may get better. */
+bool repair_try(const struct request *request, enum verdict *verdict, struct err *e);
 
 #endif
