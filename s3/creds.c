@@ -124,11 +124,13 @@ static int ask_profile(const struct creds *creds, struct creds_value *ret, struc
     return creds_file_read(&creds->system, creds->profile, ret, e);
 }
 
+static int ask_container(const struct creds *creds, struct creds_value *ret, struct err *e)
+{
+    return creds_container_read(&creds->system, ret, e);
+}
+
 static int ask_instance(const struct creds *creds, struct creds_value *ret, struct err *e)
 {
-    if (creds_env_check_container(&creds->system, e) != 0) {
-        return -1;
-    }
     return creds_imds_read(&creds->system, ret, e);
 }
 
@@ -136,7 +138,8 @@ typedef int provider_fn(const struct creds *creds, struct creds_value *ret, stru
 
 static int ask_providers(const struct creds *creds, struct creds_value *ret, struct err *e)
 {
-    static provider_fn *const providers[] = {ask_environment, ask_profile, ask_instance};
+    static provider_fn *const providers[] = {ask_environment, ask_profile, ask_container,
+                                             ask_instance};
     if (creds->wants_role) {
         return err_set(e, ERR_CONFIG, "credentials: assuming a role is not supported yet");
     }

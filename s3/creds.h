@@ -1,8 +1,9 @@
 /*
  * creds: who we are to AWS. A chain of providers in the order of the AWS CLI: an explicit profile,
- * the environment, the shared files, IMDSv2. The answer is cached and renewed ahead of its expiry
- * by a thread of its own, so that nobody waits for it; a failed renewal keeps what there is. Any
- * thread. Secrets are never logged, and are overwritten before their memory is freed.
+ * the environment, the shared files, a container's agent, IMDSv2. The answer is cached and renewed
+ * ahead of its expiry by a thread of its own, so that nobody waits for it; a failed renewal keeps
+ * what there is. Any thread. Secrets are never logged, and are overwritten before their memory is
+ * freed.
  */
 #ifndef PENATES_S3_CREDS_H
 #define PENATES_S3_CREDS_H

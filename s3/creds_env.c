@@ -50,29 +50,15 @@ int creds_env_read(const struct creds_system *system, struct creds_value *ret, s
     return creds_value_set(ret, "environment", id, secret, token, expires_ms, e);
 }
 
-static int refuse(const char *name, const char *meaning, struct err *e)
+int creds_env_check_web_identity(const struct creds_system *system, struct err *e)
 {
-    (void)err_set(e, ERR_CONFIG, "%s is set, but %s is not supported yet", name, meaning);
+    static const char name[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    if (creds_env(system, name) == NULL) {
+        return 0;
+    }
+    (void)err_set(e, ERR_CONFIG, "%s is set, but a web identity is not supported yet", name);
     return err_hint(e,
                     "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or "
                     "unset %s to use the role of the instance",
                     name);
-}
-
-int creds_env_check_web_identity(const struct creds_system *system, struct err *e)
-{
-    static const char name[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
-    return creds_env(system, name) == NULL ? 0 : refuse(name, "a web identity", e);
-}
-
-int creds_env_check_container(const struct creds_system *system, struct err *e)
-{
-    static const char *const names[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-                                        "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (creds_env(system, names[i]) != NULL) {
-            return refuse(names[i], "the role of a container", e);
-        }
-    }
-    return 0;
 }

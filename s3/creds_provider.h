@@ -1,7 +1,7 @@
 /*
  * creds_provider: what creds.c and its providers share; nobody else includes it, tests apart.
  *
- *     creds.c ──▶ environment ──▶ shared files ──▶ instance metadata
+ *     creds.c ──▶ environment ──▶ shared files ──▶ container ──▶ instance metadata
  *
  * A provider fills a value, or fails with ERR_NOT_FOUND: it has nothing and the next one is asked.
  * Any other failure ends the chain, so that a provider which was set up but is broken is never
@@ -42,10 +42,9 @@ int creds_value_set(struct creds_value *ret, const char *source, const char *id,
 int creds_env_read(const struct creds_system *system, struct creds_value *ret,
                    struct err *e) MUST_CHECK;
 
-/* ERR_CONFIG when the environment names a web identity or a container's credentials, which are not
- * supported: going on would pick up the rights of the machine instead. */
+/* ERR_CONFIG when the environment names a web identity, which is not supported: going on would pick
+ * up the rights of the machine instead. */
 int creds_env_check_web_identity(const struct creds_system *system, struct err *e) MUST_CHECK;
-int creds_env_check_container(const struct creds_system *system, struct err *e) MUST_CHECK;
 
 /*
  * The profile's keys from the shared credentials file, then the config file. `profile` NULL:
@@ -66,6 +65,17 @@ int creds_process_read(const struct creds_system *system, const char *command, c
 /* What it printed; `text` holds size bytes and a NUL, and is decoded in place. */
 int creds_process_parse(char *text, size_t size, int64_t now_ms, struct creds_value *ret,
                         struct err *e) MUST_CHECK;
+
+/*
+ * The role of a container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI name the agent,
+ * AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or _TOKEN what it wants to see. ERR_NOT_FOUND when neither
+ * URI is set; ERR_CONFIG when it is none that may be asked, or the token cannot be sent.
+ */
+int creds_container_read(const struct creds_system *system, struct creds_value *ret,
+                         struct err *e) MUST_CHECK;
+/* What the agent answers; `text` holds size bytes and a NUL, and is decoded in place. */
+int creds_container_parse(char *text, size_t size, struct creds_value *ret,
+                          struct err *e) MUST_CHECK;
 
 /* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment says
  * something else than an http:// or https:// address that fits, or than a mode IPv4 or IPv6. */

@@ -111,21 +111,22 @@ static void test_chain(void **state)
     static const struct world_variable half[] = {ID("A"), NO_FILES};
     static const struct world_variable web[] = {{"AWS_WEB_IDENTITY_TOKEN_FILE", "/x"}, NO_FILES};
     static const struct world_variable relative[] = {
-        {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x"}, NO_FILES};
+        {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "x"}, NO_FILES};
     static const struct world_variable full[] = {{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"},
                                                  NO_FILES};
     expect_chain(&no_options, keys, ERR_NONE, "A", NULL);
     expect_chain(&no_options, nothing, ERR_AUTH,
                  "no credentials: environment: AWS_ACCESS_KEY_ID is not set; profile 'default': "
-                 "neither in /nonexistent/credentials nor in /nonexistent/config; instance "
-                 "metadata: switched off by AWS_EC2_METADATA_DISABLED",
+                 "neither in /nonexistent/credentials nor in /nonexistent/config; container: "
+                 "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set; instance metadata: switched off "
+                 "by AWS_EC2_METADATA_DISABLED",
                  "give --profile");
     /* A profile that was asked for is never replaced by other keys. */
     expect_chain(&profile, keys, ERR_CONFIG, "profile 'dr': neither in", "list-profiles");
     expect_chain(&no_options, half, ERR_CONFIG, "AWS_SECRET_ACCESS_KEY is not", "set both");
     expect_chain(&no_options, web, ERR_CONFIG, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but", "unset");
-    expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is set, but", "unset");
-    expect_chain(&no_options, full, ERR_CONFIG, "FULL_URI is set, but", "unset");
+    expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is no path", "");
+    expect_chain(&no_options, full, ERR_CONFIG, "FULL_URI is not an address", "https://");
     expect_chain(&role, keys, ERR_CONFIG, "assuming a role is not supported yet", "");
 }
 
