@@ -7,7 +7,7 @@
 
 enum { SLOTS_MIN = 64 };
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct candidate) == 72, "no room is lost");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct candidate) == 80, "no room is lost");
 
 void candidates_init(struct candidates *set, struct arena *strings)
 {

@@ -26,14 +26,15 @@ struct candidate_dir {
     uint64_t generation_max; /* highest number of an SSTable seen, taken or not */
 };
 
-/* There are hundreds of thousands: 72 bytes. */
+/* There are hundreds of thousands: 80 bytes. */
 struct candidate {
     const char *key_folder; /* with its last '/' */
     const char *key_name;
     const char *name; /* the file's own, which the oldest v2 keys append the compression to; new
                          when the SSTable was renumbered */
     const char *etag; /* NULL: not listed */
-    uint64_t size;    /* stored bytes, as listed */
+    const char *version_id; /* of a listing of versions, else "" */
+    uint64_t size;          /* stored bytes, as listed */
     uint64_t plain_size;
     int64_t time_ms; /* as in the key */
     uint32_t dir;

@@ -33,6 +33,7 @@ void catalog_free(struct catalog *catalog);
 /* One snapshot manifest. */
 struct catalog_manifest {
     char *key;
+    char *version_id; /* of a listing of versions, else "" */
     char etag[128];
     uint64_t size;
     int64_t time_ms;

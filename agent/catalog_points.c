@@ -22,10 +22,16 @@ enum {
 /* Two days: a daily snapshot lies in them. */
 #define STEP_FIRST_MS (INT64_C(2) * 24 * 60 * 60 * 1000)
 
+static void manifest_done(struct catalog_manifest *manifest)
+{
+    free(manifest->key);
+    free(manifest->version_id);
+}
+
 void catalog_manifests_done(struct catalog_manifests *manifests)
 {
     for (size_t i = 0; i < manifests->count; i++) {
-        free(manifests->items[i].key);
+        manifest_done(&manifests->items[i]);
     }
     free(manifests->items);
     *manifests = (struct catalog_manifests){0};
@@ -45,7 +51,11 @@ static int manifest_fill(struct catalog_manifest *manifest, const struct s3_entr
         return err_set(e, ERR_LIMIT, "'%s': has an ETag of %zu bytes", entry->key, etag_size);
     }
     *manifest = (struct catalog_manifest){
-        .key = xstrdup(entry->key), .size = entry->size, .time_ms = time_ms};
+        .key = xstrdup(entry->key),
+        .version_id = xstrdup(entry->version_id),
+        .size = entry->size,
+        .time_ms = time_ms,
+    };
     memcpy(manifest->etag, entry->etag, etag_size + 1);
     return 0;
 }
@@ -290,7 +300,7 @@ static void keep_newest(struct catalog_manifests *manifests, size_t most)
         qsort(manifests->items, manifests->count, sizeof(*manifests->items), newest_first);
     }
     while (most > 0 && manifests->count > most) {
-        free(manifests->items[--manifests->count].key);
+        manifest_done(&manifests->items[--manifests->count]);
     }
 }
 

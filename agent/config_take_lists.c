@@ -122,6 +122,20 @@ int config_take_at(const struct config_field *field, struct config *config,
     return 0;
 }
 
+int config_take_time(const struct config_field *field, struct config *config,
+                     const struct option_values *values, struct err *e)
+{
+    int64_t *const place = (int64_t *)config_field_place(field, config);
+    const struct option_value *value = config_last(values);
+    int64_t ms;
+    if (!parse_time_ms(value->text, &ms) || ms <= 0) {
+        return config_bad_value(value, "is not a time since 1970",
+                                "write 2026-11-23T08:00:00Z or 202611230800", e);
+    }
+    *place = ms;
+    return 0;
+}
+
 enum { RANGE_DEFAULT_MS = 24 * 60 * 60 * 1000 }; /* Priam's "default" (priam spec 4.2) */
 
 int config_take_range(const struct config_field *field, struct config *config,

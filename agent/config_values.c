@@ -30,6 +30,8 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_TOKEN] = {.take = config_take_tokens, .offset = FIELD(selection)},
     [OPTION_AT] = {.take = config_take_at, .offset = FIELD(selection)},
     [OPTION_RANGE] = {.take = config_take_range, .offset = FIELD(selection)},
+    [OPTION_SOURCE_VERSION_AT] = {.take = config_take_time,
+                                  .offset = FIELD(selection.version_at_ms)},
     [OPTION_SNAPSHOT_ONLY] = {.take = config_take_flag, .offset = FIELD(selection.snapshot_only)},
     [OPTION_FORMAT] = {.take = config_take_word,
                        .offset = FIELD(selection.format),

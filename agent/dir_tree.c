@@ -211,6 +211,7 @@ static int visit_file(const struct walk *walk, const struct level *level, const 
         .etag = etag,
         .modified_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000,
         .storage_class = "",
+        .version_id = "",
     };
     return walk->fn(walk->ctx, &entry, e);
 }

@@ -60,6 +60,10 @@ static void put_time(FILE *file, const struct selection *selection)
 
 static void put_place(FILE *file, const struct selection *selection)
 {
+    if (selection->version_at_ms != 0) {
+        char at[TIME_TEXT_SIZE];
+        put_option(file, OPTION_SOURCE_VERSION_AT, format_time(selection->version_at_ms, at));
+    }
     if (selection->cluster != NULL) {
         put_option(file, OPTION_CLUSTER, selection->cluster);
     }

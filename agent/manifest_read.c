@@ -69,6 +69,7 @@ int manifest_read(const struct config *config, struct source *source,
     reading.parser = manifest_parser_new(node->v2, on_entry, &reading);
     const struct stored_object object = {.key = manifest->key,
                                          .etag = manifest->etag,
+                                         .version_id = manifest->version_id,
                                          .size = manifest->size,
                                          .claim = key.claim,
                                          .block_size_max = BLOCK_SIZE_MAX};

@@ -319,6 +319,7 @@ static struct s3_get request_of(struct object *object, void (*done)(struct s3_ge
     const struct plan_file *file = object->file;
     return (struct s3_get){.key = object->key,
                            .etag = file->etag,
+                           .version_id = file->version_id,
                            .object_size = file->size,
                            .done = done,
                            .owner = owner};

@@ -188,6 +188,7 @@ void object_send_part(struct object *object, uint32_t index, const struct budget
     part->get = (struct s3_get){
         .key = object->key,
         .etag = file->etag,
+        .version_id = file->version_id,
         .offset = (uint64_t)index * part_size,
         .size = part->size,
         .object_size = file->size,

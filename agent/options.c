@@ -50,6 +50,9 @@ static const struct option_info options[OPTION_COUNT] = {
          "newest complete state not after TIME: RFC 3339, yyyyMMddHHmm or 'latest' (default)"},
     [OPTION_RANGE] = {"range", 0, "START,END", GROUP_SELECTION, SELECT,
                       "Priam's own form and bounds; 'default' is the last 24 hours; excludes --at"},
+    [OPTION_SOURCE_VERSION_AT] =
+        {"source-version-at", 0, "TIME", GROUP_SELECTION, READ | POLICY,
+         "read a versioned bucket as it was at TIME: what was deleted since comes back"},
     [OPTION_SNAPSHOT_ONLY] = {"snapshot-only", 0, NULL, GROUP_SELECTION, SELECT,
                               "leave the incrementals out"},
     [OPTION_FORMAT] = {"format", 0, "auto|v1|v2", GROUP_SELECTION, READ | POLICY,

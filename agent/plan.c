@@ -92,6 +92,7 @@ static int open_node(struct plan_work *work, const struct plan_choice *choice, s
                                      .v2 = node->v2,
                                      .manifest_key = keep(plan, manifest->key),
                                      .manifest_etag = keep(plan, manifest->etag),
+                                     .manifest_version_id = keep(plan, manifest->version_id),
                                      .snapshot_ms = manifest->time_ms,
                                      .newest_ms = manifest->time_ms};
     struct backup_key key;

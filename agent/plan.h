@@ -28,14 +28,15 @@ struct plan_file {
     const char *key_name;      /* the rest of the key */
     const char *target_folder; /* relative to a --into directory, no leading or trailing '/' */
     const char *target_name;
-    const char *etag;    /* as listed */
-    uint64_t size;       /* stored bytes, as listed */
-    uint64_t plain_size; /* as the manifest says, PLAN_SIZE_UNKNOWN when it does not */
-    uint32_t table;      /* index into plan->tables */
-    uint32_t sstable;    /* index into plan->sstables, PLAN_NONE for side files */
-    uint8_t claim;       /* enum codec_claim */
-    uint8_t component;   /* enum component_kind */
-    uint8_t checksum;    /* enum s3_checksum_kind that the listing promises */
+    const char *etag;       /* as listed */
+    const char *version_id; /* with --source-version-at, else "" */
+    uint64_t size;          /* stored bytes, as listed */
+    uint64_t plain_size;    /* as the manifest says, PLAN_SIZE_UNKNOWN when it does not */
+    uint32_t table;         /* index into plan->tables */
+    uint32_t sstable;       /* index into plan->sstables, PLAN_NONE for side files */
+    uint8_t claim;          /* enum codec_claim */
+    uint8_t component;      /* enum component_kind */
+    uint8_t checksum;       /* enum s3_checksum_kind that the listing promises */
     bool checksum_composite;
     bool incremental; /* not named by the manifest */
 };
@@ -92,9 +93,10 @@ struct plan_node {
     bool v2;
     const char *manifest_key;
     const char *manifest_etag;
-    int64_t snapshot_ms; /* the instant of the snapshot */
-    int64_t newest_ms;   /* of the newest incremental taken, else snapshot_ms */
-    int64_t until_ms;    /* what was asked for, resolved: a rerun pins --at to it */
+    const char *manifest_version_id; /* as plan_file's */
+    int64_t snapshot_ms;             /* the instant of the snapshot */
+    int64_t newest_ms;               /* of the newest incremental taken, else snapshot_ms */
+    int64_t until_ms;                /* what was asked for, resolved: a rerun pins --at to it */
     int64_t previous_ms; /* of the snapshot before this one, when this one is incomplete; 0: none */
     uint64_t missing;    /* objects that the manifest names and the listing lacks */
     enum plan_indexes indexes;
@@ -124,7 +126,7 @@ struct plan {
     uint64_t plain_bytes;  /* on disk after; a lower bound when plain_bytes_exact is false */
     bool plain_bytes_exact;
     uint64_t list_requests;
-    char id[65]; /* SHA-256 in hex over every file's key, ETag, size and target */
+    char id[65]; /* SHA-256 in hex over every file's key, ETag, version, size and target */
     struct arena *strings;
 };
 

@@ -159,6 +159,11 @@ static bool is_archived(const char *storage_class)
     return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
 }
 
+static const char *keep(struct plan_work *work, const char *text)
+{
+    return text[0] == '\0' ? "" : arena_add(work->plan->strings, text, strlen(text));
+}
+
 static void take_listed(struct plan_work *work, uint32_t at, const struct backup_key *key,
                         const struct s3_entry *entry)
 {
@@ -170,9 +175,8 @@ static void take_listed(struct plan_work *work, uint32_t at, const struct backup
         return;
     }
     candidates_move(&work->candidates, at, key, entry->key);
-    c->etag = entry->etag[0] == '\0'
-                  ? ""
-                  : arena_add(work->plan->strings, entry->etag, strlen(entry->etag));
+    c->etag = keep(work, entry->etag);
+    c->version_id = keep(work, entry->version_id);
     c->size = entry->size;
     c->checksum = (uint8_t)entry->checksum;
     c->checksum_composite = entry->checksum_composite;

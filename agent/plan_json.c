@@ -17,6 +17,11 @@ static void put_yaml(struct json *json, const char *token)
     json_close(json);
 }
 
+static void put_version(struct json *json, const char *name, const char *version_id)
+{
+    json_string(json, name, version_id[0] == '\0' ? NULL : version_id);
+}
+
 void plan_json_nodes(struct json *json, const struct plan *plan)
 {
     json_open_array(json, "nodes");
@@ -29,6 +34,7 @@ void plan_json_nodes(struct json *json, const struct plan *plan)
         json_string(json, "kind", node->v2 ? "v2" : "v1");
         json_string(json, "manifest", node->manifest_key);
         json_string(json, "manifest_etag", node->manifest_etag);
+        put_version(json, "manifest_version_id", node->manifest_version_id);
         json_time(json, "snapshot", node->snapshot_ms);
         json_time(json, "newest", node->newest_ms);
         json_time(json, "until", node->until_ms);
@@ -112,6 +118,7 @@ static void put_files(struct json *json, const struct plan *plan)
         plan_file_target(file, &text);
         json_string(json, "target", buf_str(&text));
         json_string(json, "etag", file->etag);
+        put_version(json, "version_id", file->version_id);
         json_u64(json, "size", file->size);
         put_size(json, "plain_size", file->plain_size);
         json_bool(json, "incremental", file->incremental);

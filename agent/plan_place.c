@@ -142,6 +142,7 @@ static void place_file(struct plan_work *work, const struct candidate *c, uint32
         .target_folder = folder,
         .target_name = target_name(work, &plan->tables[table], c->name),
         .etag = c->etag,
+        .version_id = c->version_id,
         .size = c->size,
         .plain_size = c->plain_size,
         .table = table,
@@ -255,6 +256,9 @@ static void make_id(struct plan *plan)
         digest_text(digest, file->key_name);
         digest_text(digest, file->etag);
         digest_text(digest, size);
+        if (file->version_id[0] != '\0') {
+            digest_text(digest, file->version_id); /* no size, the next text is no folder */
+        }
         digest_text(digest, file->target_folder);
         digest_text(digest, file->target_name);
     }

@@ -20,6 +20,7 @@ struct policy {
     char *patterns[PATTERNS_MAX];
     unsigned count;
     bool lists_base; /* the regions have to be found first */
+    bool versions;   /* --source-version-at */
 };
 
 static void policy_done(struct policy *policy)
@@ -121,12 +122,26 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
     ASSERT(policy->count > 0 && policy->count <= PATTERNS_MAX);
 }
 
+/* Without ListBucket, S3 says 403 in place of 404, and a missing object looks like a denial. */
+static void put_actions(struct json *json, const struct policy *policy, const char *of_objects,
+                        const char *of_versions)
+{
+    if (!policy->versions) {
+        json_string(json, "Action", of_objects);
+        return;
+    }
+    json_open_array(json, "Action");
+    json_string(json, NULL, of_objects);
+    json_string(json, NULL, of_versions);
+    json_close(json);
+}
+
 static void put_list(struct json *json, const struct policy *policy)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", "ListTheBackup");
     json_string(json, "Effect", "Allow");
-    json_string(json, "Action", "s3:ListBucket");
+    put_actions(json, policy, "s3:ListBucket", "s3:ListBucketVersions");
     json_string(json, "Resource", policy->bucket);
     json_open_object(json, "Condition");
     json_open_object(json, "StringLike");
@@ -148,7 +163,7 @@ static void put_get(struct json *json, const struct policy *policy)
     json_open_object(json, NULL);
     json_string(json, "Sid", "ReadTheBackup");
     json_string(json, "Effect", "Allow");
-    json_string(json, "Action", "s3:GetObject");
+    put_actions(json, policy, "s3:GetObject", "s3:GetObjectVersion");
     json_open_array(json, "Resource");
     for (unsigned i = 0; i < policy->count; i++) {
         autofree char *arn = xasprintf("%s/%s", policy->objects, policy->patterns[i]);
@@ -161,7 +176,8 @@ static void put_get(struct json *json, const struct policy *policy)
 int policy_make(const struct config *config, char **ret, struct err *e)
 {
     ASSERT(config->source != NULL);
-    struct policy policy __attribute__((cleanup(policy_done))) = {0};
+    struct policy policy
+        __attribute__((cleanup(policy_done))) = {.versions = config->selection.version_at_ms != 0};
     if (read_source(&policy, config, e) != 0) {
         return -1;
     }

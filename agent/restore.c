@@ -125,6 +125,7 @@ static int prove_readable(struct restore *restore, struct err *e)
     struct s3_get get = {
         .key = buf_str(&key),
         .etag = file->etag,
+        .version_id = file->version_id,
         .size = 1,
         .object_size = file->size,
         .into = &byte,

@@ -139,6 +139,7 @@ static int read_file(const struct schema_reading *reading, const struct plan_fil
     buf_clear(ret);
     const struct stored_object object = {.key = buf_str(&key),
                                          .etag = file->etag,
+                                         .version_id = file->version_id,
                                          .size = file->size,
                                          .claim = (enum codec_claim)file->claim,
                                          .block_size_max = SCHEMA_FILE_MAX};

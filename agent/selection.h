@@ -33,6 +33,8 @@ struct selection {
     int64_t range_start_ms, range_end_ms;
     bool range_default; /* --range default: the bounds are those of the moment */
 
+    int64_t version_at_ms; /* --source-version-at: the bucket as it was then; 0: as it is */
+
     struct token_pin *pins; /* for its node each outweighs the end that is said above */
     size_t pin_count;
 

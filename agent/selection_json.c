@@ -81,6 +81,9 @@ void selection_json(struct json *json, const char *name, const struct selection 
     }
     put_names(json, OPTION_TOKEN, &selection->tokens);
     put_time(json, selection);
+    if (selection->version_at_ms != 0) {
+        json_time(json, option_name(OPTION_SOURCE_VERSION_AT), selection->version_at_ms);
+    }
     json_bool(json, option_name(OPTION_SNAPSHOT_ONLY), selection->snapshot_only);
     json_string(json, option_name(OPTION_FORMAT), DIALECTS[selection->format]);
     put_names(json, OPTION_INCLUDE, &selection->include);

@@ -124,14 +124,16 @@ int source_open(const struct config *config, struct source **ret, struct err *e)
     if (starts_with(text, S3_SCHEME)) {
         return open_bucket(config, ret, e);
     }
-    if (starts_with(text, FILE_SCHEME)) {
-        return open_file_url(text, ret, e);
-    }
-    if (has_scheme(text)) {
+    const bool is_url = starts_with(text, FILE_SCHEME);
+    if (!is_url && has_scheme(text)) {
         (void)err_set(e, ERR_CONFIG, "source '%s': is neither s3:// nor file://", text);
         return err_hint(e, "write it as s3://BUCKET/BASE, or give a directory");
     }
-    return open_directory(text, ret, e);
+    if (config->selection.version_at_ms != 0) {
+        (void)err_set(e, ERR_CONFIG, "source '%s': a directory has no versions", text);
+        return err_hint(e, "leave --source-version-at out, or give s3://BUCKET/BASE");
+    }
+    return is_url ? open_file_url(text, ret, e) : open_directory(text, ret, e);
 }
 
 void source_free(struct source *source)

@@ -95,6 +95,7 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
         .contact_ms = CONTACT_MS,
         .stall_ms = STALL_MS,
         .bandwidth = config->bandwidth,
+        .version_at_ms = config->selection.version_at_ms,
         .creds = s3->creds,
         .seed = clock_mono_ms() ^ (uint64_t)getpid() << 32, /* nodes must not retry in step */
     };

@@ -62,6 +62,7 @@ static int read_parts(struct stored_reading *reading, const struct config *confi
         const uint64_t left = object->size - at;
         struct s3_get get = {.key = object->key,
                              .etag = object->etag,
+                             .version_id = object->version_id,
                              .offset = at,
                              .size = left < part_size ? left : part_size,
                              .object_size = object->size,

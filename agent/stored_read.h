@@ -11,8 +11,9 @@
 
 struct stored_object {
     const char *key;
-    const char *etag; /* as listed; "": any */
-    uint64_t size;    /* stored bytes, as listed */
+    const char *etag;       /* as listed; "": any */
+    const char *version_id; /* as listed; NULL or "": the newest */
+    uint64_t size;          /* stored bytes, as listed */
     enum codec_claim claim;
     size_t block_size_max; /* plain bytes that one block may have: decoding holds it whole */
 };

@@ -102,18 +102,21 @@ static size_t fill_query(struct request *request, struct sigv4_pair *ret)
         memcpy(ret, page->query, page->query_count * sizeof(*ret));
         return page->query_count;
     }
+    const struct s3_get *const get = request->get;
+    size_t count = 0;
     if (request->want.restore) {
-        ret[0] = (struct sigv4_pair){"restore", ""};
-        return 1;
+        ret[count++] = (struct sigv4_pair){"restore", ""};
     }
-    if (request->get->part_number == 0) {
-        return 0;
+    if (get->part_number > 0) {
+        buf_clear(&request->part_number);
+        const bool fits = buf_appendf(&request->part_number, "%u", get->part_number);
+        ASSERT(fits);
+        ret[count++] = (struct sigv4_pair){"partNumber", buf_str(&request->part_number)};
     }
-    buf_clear(&request->part_number);
-    const bool fits = buf_appendf(&request->part_number, "%u", request->get->part_number);
-    ASSERT(fits);
-    ret[0] = (struct sigv4_pair){"partNumber", buf_str(&request->part_number)};
-    return 1;
+    if (get->version_id != NULL && get->version_id[0] != '\0') {
+        ret[count++] = (struct sigv4_pair){"versionId", get->version_id};
+    }
+    return count;
 }
 
 static bool fill_path(struct request *request)

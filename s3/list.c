@@ -3,13 +3,12 @@
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
 #include "s3/client.h"
-#include "s3/list_xml.h"
+#include "s3/list_versions.h"
 #include "s3/request.h"
 
 enum {
     EMPTY_PAGES_MAX = 10, /* in a row; a store may skip over deleted keys so, but not for ever */
     QUERY_PAIRS_MAX = 6,
-    KEY_MAX = 1024, /* S3's own limit */
 };
 
 /* One page on its way. Whoever is later frees it: the reader, or the net thread that finds the
@@ -34,12 +33,14 @@ struct fetch {
 struct listing {
     struct s3_client *client;
     const struct s3_list *list;
+    enum list_kind kind;
     s3_entry_fn *fn;
     void *ctx;
-    bool fn_failed;       /* the words are its own then */
-    unsigned empty_pages; /* in a row */
+    struct list_versions versions; /* of LIST_VERSIONS: between the pages and fn */
+    bool fn_failed;                /* the words are its own then */
+    unsigned empty_pages;          /* in a row */
     uint64_t pages;
-    /* A store that starts over with ever new tokens shows the same first key again. */
+    /* A store that starts over with ever new tokens shows the same first record again. */
     struct buf first;
     bool at_first, starts_over;
     /* A repeated token, at any distance, without remembering them all (Brent): the marker is set
@@ -72,11 +73,37 @@ static void on_done(struct s3_get *get)
     }
 }
 
-static void fill_query(struct fetch *fetch, bool by_folder)
+/* Where the page begins. Returns the count of pairs. */
+static size_t fill_start(struct fetch *fetch, enum list_kind kind, struct sigv4_pair *query)
+{
+    if (kind == LIST_OBJECTS) {
+        query[0] = fetch->token != NULL ? (struct sigv4_pair){"continuation-token", fetch->token}
+                                        : (struct sigv4_pair){"start-after", fetch->start_after};
+        return query[0].value == NULL ? 0 : 1;
+    }
+    size_t count = 0;
+    const char *key_marker = fetch->start_after;
+    if (fetch->token != NULL) {
+        char *const end = strchr(fetch->token, '\n');
+        ASSERT(end != NULL);
+        *end = '\0';
+        key_marker = end + 1;
+    }
+    if (key_marker != NULL) {
+        query[count++] = (struct sigv4_pair){"key-marker", key_marker};
+    }
+    if (fetch->token != NULL && fetch->token[0] != '\0') {
+        query[count++] = (struct sigv4_pair){"version-id-marker", fetch->token};
+    }
+    return count;
+}
+
+static void fill_query(struct fetch *fetch, enum list_kind kind, bool by_folder)
 {
     size_t count = 0;
     struct sigv4_pair *const query = fetch->query;
-    query[count++] = (struct sigv4_pair){"list-type", "2"};
+    query[count++] = kind == LIST_VERSIONS ? (struct sigv4_pair){"versions", ""}
+                                           : (struct sigv4_pair){"list-type", "2"};
     query[count++] = (struct sigv4_pair){"encoding-type", "url"};
     if (fetch->prefix[0] != '\0') {
         query[count++] = (struct sigv4_pair){"prefix", fetch->prefix};
@@ -84,11 +111,7 @@ static void fill_query(struct fetch *fetch, bool by_folder)
     if (by_folder) {
         query[count++] = (struct sigv4_pair){"delimiter", "/"};
     }
-    if (fetch->token != NULL) {
-        query[count++] = (struct sigv4_pair){"continuation-token", fetch->token};
-    } else if (fetch->start_after != NULL) {
-        query[count++] = (struct sigv4_pair){"start-after", fetch->start_after};
-    }
+    count += fill_start(fetch, kind, query + count);
     ASSERT(count <= QUERY_PAIRS_MAX);
     fetch->page.query_count = count;
 }
@@ -104,7 +127,7 @@ static struct fetch *fetch_start(const struct listing *listing, const char *toke
     fetch->start_after = list->start_after == NULL ? NULL : xstrdup(list->start_after);
     fetch->token = token == NULL ? NULL : xstrdup(token);
     fetch->body = BUF_INIT(REQUEST_PAGE_MAX);
-    fill_query(fetch, list->by_folder);
+    fill_query(fetch, listing->kind, list->by_folder);
     fetch->page.query = fetch->query;
     fetch->page.body = &fetch->body;
     fetch->get.key = fetch->prefix;
@@ -175,21 +198,53 @@ static int check_progress(struct listing *listing, const struct list_page *page,
     return 0;
 }
 
-static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+static int pass_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct listing *listing = ctx;
+    const int outcome = listing->fn(listing->ctx, entry, e);
+    listing->fn_failed = outcome < 0;
+    return outcome;
+}
+
+static void note_first(struct listing *listing, const struct s3_entry *entry)
+{
+    autobuf struct buf name = BUF_INIT(LIST_TOKEN_MAX);
+    const bool fits = buf_append_str(&name, entry->key) && buf_append_char(&name, '\n') &&
+                      buf_append_str(&name, entry->version_id);
+    ASSERT(fits); /* both have their limits */
+    listing->starts_over = strcmp(buf_str(&listing->first), buf_str(&name)) == 0;
+    remember(&listing->first, &name);
+    listing->at_first = false;
+}
+
+static int on_record(void *ctx, const struct list_record *record, struct err *e)
 {
     struct listing *listing = ctx;
     if (listing->at_first) {
-        listing->at_first = false;
-        listing->starts_over = strcmp(buf_str(&listing->first), entry->key) == 0;
-        buf_clear(&listing->first);
-        (void)buf_append_str(&listing->first, entry->key); /* a longer key is never equal */
+        note_first(listing, &record->entry);
     }
     if (listing->starts_over) {
         return endless(e, "a page begins as the one before it");
     }
-    const int outcome = listing->fn(listing->ctx, entry, e);
-    listing->fn_failed = outcome < 0;
-    return outcome;
+    return listing->kind == LIST_VERSIONS ? list_versions_take(&listing->versions, record, e)
+                                          : pass_entry(listing, &record->entry, e);
+}
+
+static int parse_page(struct listing *listing, struct slice body, struct list_page *ret,
+                      struct err *e)
+{
+    listing->at_first = true;
+    if (list_xml_parse(body, listing->kind, on_record, listing, ret, e) != 0) {
+        return -1;
+    }
+    if (listing->kind == LIST_OBJECTS || ret->enough) {
+        return 0;
+    }
+    const char *const marker = strchr(buf_str(&ret->token), '\n');
+    const char *const open = ret->truncated && marker != NULL ? marker + 1 : "";
+    const int outcome = list_versions_end_page(&listing->versions, open, e);
+    ret->enough = outcome == 1;
+    return outcome < 0 ? -1 : 0;
 }
 
 /* One page, already received. *ret_next is the fetch of the following one, NULL at the end. */
@@ -200,11 +255,10 @@ static int read_page(struct listing *listing, const struct fetch *fetch, struct 
     __attribute__((cleanup(list_page_done))) struct list_page page = LIST_PAGE_INIT;
     autobuf struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
     struct fetch *next = NULL;
-    if (list_xml_find_token(body, &ahead)) {
+    if (list_xml_find_token(body, listing->kind, &ahead)) {
         next = fetch_start(listing, buf_str(&ahead));
     }
-    listing->at_first = true;
-    if (list_xml_parse(body, on_entry, listing, &page, e) != 0) {
+    if (parse_page(listing, body, &page, e) != 0) {
         fetch_drop(next);
         return -1;
     }
@@ -247,18 +301,21 @@ static int read_pages(struct listing *listing, struct err *e)
 int s3_list(struct s3_client *client, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
             struct err *e)
 {
-    ASSERT(list->prefix != NULL && fn != NULL);
+    ASSERT(list->prefix != NULL && fn != NULL && client->options.version_at_ms >= 0);
     struct listing listing = {
         .client = client,
         .list = list,
+        .kind = client->options.version_at_ms > 0 ? LIST_VERSIONS : LIST_OBJECTS,
         .fn = fn,
         .ctx = ctx,
         .last = BUF_INIT(LIST_TOKEN_MAX),
         .marker = BUF_INIT(LIST_TOKEN_MAX),
         .marker_at = 1,
-        .first = BUF_INIT(KEY_MAX),
+        .first = BUF_INIT(LIST_TOKEN_MAX),
     };
+    listing.versions = LIST_VERSIONS_INIT(client->options.version_at_ms, pass_entry, &listing);
     const int outcome = read_pages(&listing, e);
+    list_versions_done(&listing.versions);
     buf_done(&listing.last);
     buf_done(&listing.marker);
     buf_done(&listing.first);

@@ -11,20 +11,31 @@ enum {
     ENTRY_CLASS_MAX = 64,
 };
 
-/* A page half read. One entry is collected at a time. */
+/* What names the parts of the two documents. */
+static const struct {
+    const char *root, *object;
+} NAMES[] = {
+    [LIST_OBJECTS] = {"ListBucketResult", "Contents"},
+    [LIST_VERSIONS] = {"ListVersionsResult", "Version"},
+};
+
+/* A page half read. One record is collected at a time. */
 struct page_reader {
-    s3_entry_fn *fn;
+    enum list_kind kind;
+    list_record_fn *fn;
     void *ctx;
     bool url; /* keys are encoded */
     bool url_told;
     bool is_listing;
-    bool in_contents, in_folder; /* inside <Contents>, inside <CommonPrefixes> */
+    bool in_object, in_folder; /* inside an object or marker, inside <CommonPrefixes> */
     struct list_page page;
-    struct buf key;
+    struct buf next_key, next_version; /* as told, of versions */
+    struct buf key;                    /* of the record, and of the last one at the end */
     bool has_key, has_size, has_checksum_type;
     char etag[ENTRY_ETAG_MAX];
     char storage_class[ENTRY_CLASS_MAX];
-    struct s3_entry entry;
+    char version_id[LIST_VERSION_MAX + 1];
+    struct list_record record;
 };
 
 static bool contains(struct slice text, const char *word)
@@ -82,31 +93,58 @@ static int take_key(struct page_reader *reader, const struct buf *text, struct e
 /* Of several checksums the first one that is known counts. */
 static void take_algorithm(struct page_reader *reader, const struct buf *text)
 {
-    if (reader->entry.checksum == S3_CHECKSUM_NONE) {
-        reader->entry.checksum = checksum_kind(buf_str(text));
+    struct s3_entry *const entry = &reader->record.entry;
+    if (entry->checksum == S3_CHECKSUM_NONE) {
+        entry->checksum = checksum_kind(buf_str(text));
     }
 }
 
 static int take_size(struct page_reader *reader, const struct buf *text, struct err *e)
 {
-    if (!parse_u64(buf_str(text), text->size, &reader->entry.size)) {
+    if (!parse_u64(buf_str(text), text->size, &reader->record.entry.size)) {
         return err_set(e, ERR_CORRUPT, "listing: size '%.40s' is not a number", buf_str(text));
     }
     reader->has_size = true;
     return 0;
 }
 
-static int take_content(struct page_reader *reader, const char *name, const struct buf *text,
-                        struct err *e)
+/* It goes into queries and tokens. */
+static bool is_version_id(const struct buf *text)
 {
-    struct s3_entry *const entry = &reader->entry;
+    for (size_t i = 0; i < text->size; i++) {
+        if (text->data[i] <= ' ' || text->data[i] > '~') {
+            return false;
+        }
+    }
+    return text->size <= LIST_VERSION_MAX;
+}
+
+static int take_version_id(struct page_reader *reader, const struct buf *text, struct err *e)
+{
+    if (!is_version_id(text)) {
+        return err_set(e, ERR_CORRUPT, "listing: the version id of '%.200s' is none",
+                       buf_str(&reader->key));
+    }
+    memcpy(reader->version_id, buf_str(text), text->size + 1);
+    return 0;
+}
+
+static int take_object(struct page_reader *reader, const char *name, const struct buf *text,
+                       struct err *e)
+{
+    struct s3_entry *const entry = &reader->record.entry;
     if (strcmp(name, "Key") == 0) {
         return take_key(reader, text, e);
     }
     if (strcmp(name, "Size") == 0) {
         return take_size(reader, text, e);
     }
-    if (strcmp(name, "ETag") == 0) {
+    if (strcmp(name, "VersionId") == 0) {
+        return take_version_id(reader, text, e);
+    }
+    if (strcmp(name, "IsLatest") == 0) {
+        reader->record.is_latest = strcmp(buf_str(text), "true") == 0;
+    } else if (strcmp(name, "ETag") == 0) {
         copy_etag(reader, text);
     } else if (strcmp(name, "LastModified") == 0) {
         (void)parse_time_ms(buf_str(text), &entry->modified_ms); /* stays -1: unreadable */
@@ -121,17 +159,30 @@ static int take_content(struct page_reader *reader, const char *name, const stru
     return 0;
 }
 
-static int give_entry(struct page_reader *reader, bool is_folder, struct err *e)
+static int check_record(const struct page_reader *reader, bool is_folder, struct err *e)
 {
-    struct s3_entry *const entry = &reader->entry;
-    if (!reader->has_key || (!is_folder && !reader->has_size)) {
-        return err_set(e, ERR_CORRUPT, "listing: an entry without %s",
-                       reader->has_key ? "a size" : "a key");
+    const char *missing = NULL;
+    if (!reader->has_key) {
+        missing = "a key";
+    } else if (!is_folder && !reader->record.is_marker && !reader->has_size) {
+        missing = "a size";
+    } else if (!is_folder && reader->kind == LIST_VERSIONS && reader->version_id[0] == '\0') {
+        missing = "a version id";
+    }
+    return missing == NULL ? 0 : err_set(e, ERR_CORRUPT, "listing: an entry without %s", missing);
+}
+
+static int give_record(struct page_reader *reader, bool is_folder, struct err *e)
+{
+    struct s3_entry *const entry = &reader->record.entry;
+    if (check_record(reader, is_folder, e) != 0) {
+        return -1;
     }
     entry->is_folder = is_folder;
     entry->key = buf_str(&reader->key);
     entry->etag = reader->etag;
     entry->storage_class = reader->storage_class;
+    entry->version_id = reader->version_id;
     /* Stores that name no type make composite checksums of what was uploaded in parts, and such an
      * object's ETag ends in "-N". */
     if (!reader->has_checksum_type && entry->checksum != S3_CHECKSUM_NONE &&
@@ -139,10 +190,19 @@ static int give_entry(struct page_reader *reader, bool is_folder, struct err *e)
         entry->checksum_composite = true;
     }
     reader->page.entries++;
-    const int outcome = reader->fn(reader->ctx, entry, e);
+    const int outcome = reader->fn(reader->ctx, &reader->record, e);
     ASSERT(outcome >= -1 && outcome <= 1);
     reader->page.enough = outcome == 1;
     return outcome;
+}
+
+static int take_token(struct buf *token, const struct buf *text, struct err *e)
+{
+    buf_clear(token);
+    return buf_append(token, buf_str(text), text->size)
+               ? 0
+               : err_set(e, ERR_LIMIT, "listing: continuation token of more than %d bytes",
+                         (int)token->size_max);
 }
 
 static int take_page_fact(struct page_reader *reader, const char *name, const struct buf *text,
@@ -152,12 +212,12 @@ static int take_page_fact(struct page_reader *reader, const char *name, const st
         reader->page.truncated = strcmp(buf_str(text), "true") == 0;
     } else if (strcmp(name, "EncodingType") == 0) {
         reader->url_told = strcmp(buf_str(text), "url") == 0;
-    } else if (strcmp(name, "NextContinuationToken") == 0) {
-        buf_clear(&reader->page.token);
-        if (!buf_append(&reader->page.token, buf_str(text), text->size)) {
-            return err_set(e, ERR_LIMIT, "listing: continuation token of more than %d bytes",
-                           LIST_TOKEN_MAX);
-        }
+    } else if (reader->kind == LIST_OBJECTS && strcmp(name, "NextContinuationToken") == 0) {
+        return take_token(&reader->page.token, text, e);
+    } else if (reader->kind == LIST_VERSIONS && strcmp(name, "NextKeyMarker") == 0) {
+        return take_token(&reader->next_key, text, e);
+    } else if (reader->kind == LIST_VERSIONS && strcmp(name, "NextVersionIdMarker") == 0) {
+        return take_token(&reader->next_version, text, e);
     }
     return 0;
 }
@@ -166,15 +226,20 @@ static void on_begin(void *ctx, const char *name, unsigned depth)
 {
     struct page_reader *reader = ctx;
     if (depth == 0) {
-        reader->is_listing = strcmp(name, "ListBucketResult") == 0;
+        reader->is_listing = strcmp(name, NAMES[reader->kind].root) == 0;
     } else if (depth == 1) {
-        reader->entry = (struct s3_entry){.modified_ms = -1};
+        reader->record = (struct list_record){
+            .entry.modified_ms = -1,
+            .is_marker = reader->kind == LIST_VERSIONS && strcmp(name, "DeleteMarker") == 0,
+        };
         reader->has_key = false;
         reader->has_size = false;
         reader->has_checksum_type = false;
         reader->etag[0] = '\0';
         reader->storage_class[0] = '\0';
-        reader->in_contents = strcmp(name, "Contents") == 0;
+        reader->version_id[0] = '\0';
+        reader->in_object =
+            reader->record.is_marker || strcmp(name, NAMES[reader->kind].object) == 0;
         reader->in_folder = strcmp(name, "CommonPrefixes") == 0;
     }
 }
@@ -186,25 +251,51 @@ static int on_end(void *ctx, const char *name, unsigned depth, const struct buf 
     if (!reader->is_listing) {
         return err_set(e, ERR_CORRUPT, "listing: the answer is another document ('%.40s')", name);
     }
-    if (depth == 2 && reader->in_contents) {
-        return take_content(reader, name, text, e);
+    if (depth == 2 && reader->in_object) {
+        return take_object(reader, name, text, e);
     }
     if (depth == 2 && reader->in_folder && strcmp(name, "Prefix") == 0) {
         return take_key(reader, text, e);
     }
-    if (depth == 1 && (reader->in_contents || reader->in_folder)) {
-        return give_entry(reader, reader->in_folder, e);
+    if (depth == 1 && (reader->in_object || reader->in_folder)) {
+        return give_record(reader, reader->in_folder, e);
     }
     return depth == 1 ? take_page_fact(reader, name, text, e) : 0;
 }
 
-static int check_page(const struct page_reader *reader, struct err *e)
+static bool join_markers(const struct buf *version, const struct buf *key, struct buf *ret)
+{
+    buf_clear(ret);
+    return buf_append(ret, buf_str(version), version->size) && buf_append_char(ret, '\n') &&
+           buf_append(ret, buf_str(key), key->size);
+}
+
+/* Swift encodes keys, but not the marker; it then is the last key as it stands. */
+static int make_token(struct page_reader *reader, struct err *e)
+{
+    const struct buf *next = &reader->next_key;
+    autobuf struct buf decoded = BUF_INIT(LIST_KEY_MAX);
+    if (reader->url && strcmp(buf_str(next), buf_str(&reader->key)) != 0 &&
+        uri_decode(buf_str(next), next->size, true, &decoded)) {
+        next = &decoded;
+    }
+    if (!is_version_id(&reader->next_version) ||
+        !join_markers(&reader->next_version, next, &reader->page.token)) {
+        return err_set(e, ERR_CORRUPT, "listing: senseless markers of the next page");
+    }
+    return 0;
+}
+
+static int check_page(struct page_reader *reader, struct err *e)
 {
     if (reader->page.enough) {
         return 0;
     }
     if (reader->url_told != reader->url) {
         return err_set(e, ERR_CORRUPT, "listing: the page contradicts itself about its encoding");
+    }
+    if (reader->next_key.size > 0 && make_token(reader, e) != 0) {
+        return -1;
     }
     if (reader->page.truncated && reader->page.token.size == 0) {
         return err_set(e, ERR_CORRUPT, "listing: more pages, but no token to ask for them");
@@ -217,12 +308,13 @@ void list_page_done(struct list_page *page)
     buf_done(&page->token);
 }
 
-int list_xml_parse(struct slice body, s3_entry_fn *fn, void *ctx, struct list_page *ret,
-                   struct err *e)
+int list_xml_parse(struct slice body, enum list_kind kind, list_record_fn *fn, void *ctx,
+                   struct list_page *ret, struct err *e)
 {
     static const struct xml_events EVENTS = {.begin = on_begin, .end = on_end};
-    ASSERT(fn != NULL);
+    ASSERT(fn != NULL && (size_t)kind < ARRAY_SIZE(NAMES));
     struct page_reader reader = {
+        .kind = kind,
         .fn = fn,
         .ctx = ctx,
         /* Looked for ahead, because some stores (MinIO) say it after the last entry. Within the
@@ -230,10 +322,14 @@ int list_xml_parse(struct slice body, s3_entry_fn *fn, void *ctx, struct list_pa
         .url = contains(body, "<EncodingType>url</EncodingType>"),
         .page = LIST_PAGE_INIT,
         .key = BUF_INIT(LIST_KEY_MAX),
+        .next_key = BUF_INIT(3 * LIST_KEY_MAX), /* each byte as %XX */
+        .next_version = BUF_INIT(LIST_VERSION_MAX),
     };
     int outcome = xml_walk(body, &EVENTS, &reader, e);
     outcome = outcome == 0 ? check_page(&reader, e) : outcome;
     buf_done(&reader.key);
+    buf_done(&reader.next_key);
+    buf_done(&reader.next_version);
     if (outcome != 0) {
         list_page_done(&reader.page);
         return -1;
@@ -275,25 +371,46 @@ static bool unescape(const char *text, size_t size, struct buf *ret)
     return ret->size > 0;
 }
 
-bool list_xml_find_token(struct slice body, struct buf *ret_token)
+/* The text of the first element of this name, which has no attributes. */
+static bool find_text(struct slice body, const char *name, struct buf *ret)
 {
-    static const char OPEN[] = "<NextContinuationToken>";
-    static const char CLOSE[] = "</NextContinuationToken>";
-    if (!contains(body, "<IsTruncated>true</IsTruncated>")) {
-        return false;
-    }
+    char open[64], close[64];
+    const int open_size = snprintf(open, sizeof(open), "<%s>", name);
+    const int close_size = snprintf(close, sizeof(close), "</%s>", name);
+    ASSERT(open_size > 0 && close_size > open_size && (size_t)close_size < sizeof(close));
     const char *const text = (const char *)body.data;
-    const char *begin = memmem(text, body.size, OPEN, sizeof(OPEN) - 1);
+    const char *begin = memmem(text, body.size, open, (size_t)open_size);
     if (begin == NULL) {
         return false;
     }
-    begin += sizeof(OPEN) - 1;
+    begin += open_size;
     const char *const end =
-        memmem(begin, (size_t)(text + body.size - begin), CLOSE, sizeof(CLOSE) - 1);
+        memmem(begin, (size_t)(text + body.size - begin), close, (size_t)close_size);
+    return end != NULL && unescape(begin, (size_t)(end - begin), ret);
+}
+
+static bool find_markers(struct slice body, struct buf *ret)
+{
+    autobuf struct buf told = BUF_INIT(3 * LIST_KEY_MAX);
+    autobuf struct buf key = BUF_INIT(LIST_KEY_MAX);
+    autobuf struct buf version = BUF_INIT(LIST_VERSION_MAX);
+    const bool url = contains(body, "<EncodingType>url</EncodingType>");
+    return find_text(body, "NextKeyMarker", &told) &&
+           (url ? uri_decode(buf_str(&told), told.size, true, &key)
+                : buf_append(&key, buf_str(&told), told.size)) &&
+           find_text(body, "NextVersionIdMarker", &version) && is_version_id(&version) &&
+           join_markers(&version, &key, ret);
+}
+
+bool list_xml_find_token(struct slice body, enum list_kind kind, struct buf *ret_token)
+{
     buf_clear(ret_token);
-    if (end == NULL || !unescape(begin, (size_t)(end - begin), ret_token)) {
+    const bool found =
+        contains(body, "<IsTruncated>true</IsTruncated>") &&
+        (kind == LIST_VERSIONS ? find_markers(body, ret_token)
+                               : find_text(body, "NextContinuationToken", ret_token));
+    if (!found) {
         buf_clear(ret_token);
-        return false;
     }
-    return true;
+    return found;
 }

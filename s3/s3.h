@@ -61,6 +61,7 @@ struct s3_options {
     uint64_t bandwidth;    /* bytes per second for all together, 0: no limit */
     struct creds *creds;   /* borrowed; NULL only with no_sign */
     uint64_t seed;         /* of the retry jitter */
+    int64_t version_at_ms; /* listings show a versioned bucket as it was then; 0: as it is */
 };
 
 struct s3_client;
@@ -104,13 +105,14 @@ void s3_client_region(struct s3_client *client, char ret[S3_REGION_MAX]);
  * there.
  */
 struct s3_get {
-    const char *key;      /* raw bytes, not encoded; borrowed */
-    const char *etag;     /* If-Match, as listed, without quotes; NULL or "": any */
-    uint64_t offset;      /* first byte wanted */
-    uint64_t size;        /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
-    uint64_t object_size; /* as listed; offset 0 and size == object_size: no Range header */
-    uint8_t *into;        /* room for `size` bytes */
-    bool head;            /* HEAD: headers only, offset and size unused */
+    const char *key;        /* raw bytes, not encoded; borrowed */
+    const char *etag;       /* If-Match, as listed, without quotes; NULL or "": any */
+    const char *version_id; /* as listed; NULL or "": the newest */
+    uint64_t offset;        /* first byte wanted */
+    uint64_t size;          /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
+    uint64_t object_size;   /* as listed; offset 0 and size == object_size: no Range header */
+    uint8_t *into;          /* room for `size` bytes */
+    bool head;              /* HEAD: headers only, offset and size unused */
     const char *restore;  /* POST ?restore with this RestoreRequest: S3 begins to bring an archived
                              object back, or does so already; borrowed; offset, size and etag unused;
                              NULL: not that */
@@ -157,6 +159,7 @@ struct s3_entry {
     const char *etag;          /* without quotes; "" when the store sends none */
     int64_t modified_ms;       /* -1: unreadable */
     const char *storage_class; /* "" when not told: STANDARD */
+    const char *version_id;    /* "" unless versions were listed; "null" is an id, too */
     enum s3_checksum_kind checksum;
     bool checksum_composite;
 };
@@ -175,6 +178,10 @@ struct s3_list {
  * parsed. Entries arrive in the server's order, which for some servers is not byte order. Bounded:
  * a page of at most 16 MiB; a repeated continuation token, or 10 empty pages in a row, is
  * ERR_CORRUPT ("listing does not end"). fn runs on the calling thread.
+ *
+ * With version_at_ms it is ListObjectVersions, and each entry the version that was the newest one
+ * at that time. Folders are named as long as they hold any version, also of what was deleted before
+ * or came later. S3 knows times to the second, and those of an upload in parts from its begin.
  */
 int s3_list(struct s3_client *client, const struct s3_list *list, s3_entry_fn *fn, void *ctx,
             struct err *e) MUST_CHECK;

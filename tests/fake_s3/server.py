@@ -44,7 +44,8 @@ class FakeS3:
         self.clock_offset, self.latency = clock_offset, latency
         self.tls = tls
         self.faults = []
-        self.quirks = set()  # habits of other stores: see _list_xml and _headers
+        self.quirks = set()  # habits of other stores: see _list_xml, _versions_xml and _headers
+        self.demanded = {}  # header -> value that every request must bring
         self.requests = []
         self.open = self.peak = 0
         self.port = None
@@ -153,6 +154,8 @@ class FakeS3:
             request.kind = "head"
         elif request.query.get("list-type") == "2":
             request.kind, request.key = "list", request.query.get("prefix", "")
+        elif "versions" in request.query:
+            request.kind, request.key = "versions", request.query.get("prefix", "")
         elif request.method == "GET":
             request.kind = "get"
 
@@ -175,8 +178,12 @@ class FakeS3:
                 raise sigv4.Refused(fault.status, fault.code, fault.message)
             if request.bucket != self.bucket:
                 raise sigv4.Refused(404, "NoSuchBucket", "The specified bucket does not exist")
+            if any(request.headers.get(n) != value for n, value in self.demanded.items()):
+                raise sigv4.Refused(403, "AccessDenied", "Access Denied")
             if request.kind == "list":
                 return await self._list(request, writer, fault)
+            if request.kind == "versions":
+                return await self._versions(request, writer, fault)
             if request.kind in ("get", "head"):
                 return await self._object(request, writer, fault)
             raise sigv4.Refused(405, "MethodNotAllowed", request.method)
@@ -279,7 +286,65 @@ class FakeS3:
         out.append("</ListBucketResult>")
         return "".join(out).encode()
 
+    async def _versions(self, request, writer, fault):
+        if fault and fault.list_body is not None:
+            return await self._send(request, writer, 200, {}, fault.list_body)
+        query = request.query
+        rows, following = self.store.list_versions(
+            query.get("prefix", ""), query.get("delimiter", ""), query.get("key-marker", ""),
+            query.get("version-id-marker", ""), self.page_size)
+        body = self._versions_xml(query, rows, following)
+        return await self._send(request, writer, 200, {"Content-Type": "application/xml"}, body)
+
+    def _versions_xml(self, query, rows, following):
+        url = query.get("encoding-type") == "url" and "raw keys" not in self.quirks
+
+        def shown(text):
+            return urllib.parse.quote(text, safe="/-_.~") if url else escape(text)
+
+        def element(name, thing):
+            if thing is None:
+                return f"<CommonPrefixes><Prefix>{shown(name)}</Prefix></CommonPrefixes>"
+            latest = "true" if self.store.history[name][0] is thing else "false"
+            common = (f"<Key>{shown(name)}</Key><VersionId>{thing.version_id}</VersionId>"
+                      f"<IsLatest>{latest}</IsLatest><LastModified>{thing.modified}</LastModified>")
+            if thing.is_marker:
+                return f"<DeleteMarker>{common}</DeleteMarker>"
+            return (f"<Version>{common}<ETag>&quot;{thing.etag}&quot;</ETag>"
+                    f"<Size>{thing.body.size}</Size>"
+                    f"<StorageClass>{thing.storage_class}</StorageClass></Version>")
+
+        if "markers apart" in self.quirks:  # versitygw
+            rows = sorted(rows, key=lambda row: not (row[1] and row[1].is_marker))
+        out = ['<?xml version="1.0" encoding="UTF-8"?>\n'
+               '<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+               f"<Name>{self.bucket}</Name>"]
+        if url:
+            out.append("<EncodingType>url</EncodingType>")
+        if following:
+            name, version_id = following
+            marker = escape(name) if "raw key marker" in self.quirks else shown(name)  # Swift
+            out.append(f"<NextKeyMarker>{marker}</NextKeyMarker>"
+                       f"<NextVersionIdMarker>{version_id}</NextVersionIdMarker>")
+        out.append(f"<IsTruncated>{'true' if following else 'false'}</IsTruncated>")
+        out += [element(name, thing) for name, thing in rows]
+        out.append("</ListVersionsResult>")
+        return "".join(out).encode()
+
     # Objects
+
+    def _thing(self, request):
+        if "versionId" not in request.query:
+            thing = self.store.objects.get(request.key)
+            if thing is None:
+                raise sigv4.Refused(404, "NoSuchKey", "The specified key does not exist.")
+            return thing
+        for thing in self.store.history.get(request.key, []):
+            if thing.version_id == request.query["versionId"]:
+                if thing.is_marker:
+                    raise sigv4.Refused(405, "MethodNotAllowed", "of a delete marker")
+                return thing
+        raise sigv4.Refused(404, "NoSuchVersion", "The specified version does not exist.")
 
     def _span(self, request, thing):
         """(first, size, status, part count) that the request asks for."""
@@ -319,9 +384,7 @@ class FakeS3:
         return headers
 
     async def _object(self, request, writer, fault):
-        thing = self.store.objects.get(request.key)
-        if thing is None:
-            raise sigv4.Refused(404, "NoSuchKey", "The specified key does not exist.")
+        thing = self._thing(request)
         wanted = request.headers.get("if-match")
         if wanted is not None and wanted.strip('"') != thing.etag:
             raise sigv4.Refused(412, "PreconditionFailed",

@@ -65,6 +65,8 @@ class Object:
     modified: str = "2026-11-23T08:00:00.000Z"
     part_sizes: list = dataclasses.field(default_factory=list)
     headers: dict = dataclasses.field(default_factory=dict)  # sent as they are
+    version_id: str = "null"
+    is_marker: bool = False
 
 
 def byte_order(key):
@@ -79,8 +81,11 @@ def folder_order(key):
 class Store:
     def __init__(self):
         self.objects = {}
+        self.history = {}  # of each key what happened to it, newest first
+        self.versioned = False
         self.order = byte_order
         self._sorted = None
+        self._versions = 0
 
     def put(self, key, data, **extra):
         body = data if hasattr(data, "read") else Bytes(data)
@@ -92,7 +97,17 @@ class Store:
                 else hashlib.md5(key.encode()).hexdigest() + "-2"
             )
         self.objects[key] = Object(body, etag, **extra)
+        self._remember(key, self.objects[key])
+
+    def _remember(self, key, thing):
         self._sorted = None
+        before = self.history.get(key, [])
+        if self.versioned:
+            self._versions += 1
+            thing.version_id = f"{self._versions:08d}.id"
+        else:
+            before = [old for old in before if old.version_id != "null"]
+        self.history[key] = [thing, *before]
 
     def put_parts(self, key, parts, **extra):
         """As a multipart upload leaves it: an ETag of the parts' MD5s."""
@@ -100,9 +115,12 @@ class Store:
         etag = f"{hashlib.md5(digests).hexdigest()}-{len(parts)}"
         self.put(key, b"".join(parts), etag=etag, part_sizes=[len(p) for p in parts], **extra)
 
-    def delete(self, key):
+    def delete(self, key, modified="2026-11-23T08:00:00.000Z"):
         del self.objects[key]
-        self._sorted = None
+        self._remember(key, Object(None, "", modified=modified, is_marker=True))
+        if not self.versioned:
+            del self.history[key][0]
+            self.history = {k: v for k, v in self.history.items() if v}
 
     def keys(self):
         if self._sorted is None:
@@ -129,6 +147,29 @@ class Store:
             (folders if cut >= 0 else entries).append(shown)
             last = shown
         return entries, folders, None
+
+
+    def list_versions(self, prefix, delimiter, key_marker, id_marker, limit):
+        """([(name, object, or None of a folder)], next key and id marker, or None)."""
+        rows, after = [], self.order(key_marker)
+        for name in sorted(self.history, key=self.order):
+            cut = name.find(delimiter, len(prefix)) if delimiter else -1
+            shown = name[: cut + 1] if cut >= 0 else name
+            inside = name == key_marker and id_marker
+            if not name.startswith(prefix) or (rows and cut >= 0 and rows[-1][0] == shown):
+                continue
+            if key_marker and not inside and min(self.order(shown), self.order(name)) <= after:
+                continue
+            things = [None] if cut >= 0 else self.history[name]
+            if inside:
+                ids = [thing.version_id for thing in things]
+                things = things[ids.index(id_marker) + 1 :]
+            for thing in things:
+                if len(rows) == limit:
+                    last_name, last = rows[-1]
+                    return rows, (last_name, last.version_id if last else "")
+                rows.append((shown, thing))
+        return rows, None
 
 
 def tree_store(root):

@@ -87,7 +87,8 @@ static int list(struct source *source, const struct s3_list *list, s3_entry_fn *
         struct s3_entry entry = {.key = object->key,
                                  .size = strlen(object->content),
                                  .etag = object->etag,
-                                 .storage_class = object->storage_class};
+                                 .storage_class = object->storage_class,
+                                 .version_id = ""};
         const char *slash = strchr(object->key + prefix_size, '/');
         if (list->by_folder && slash != NULL) {
             const size_t size = (size_t)(slash + 1 - object->key);

@@ -3,8 +3,8 @@
 #define FILE_OF(name, bytes, plain, group)                                                         \
     {                                                                                              \
         .key_folder = "backup/1_c/5/SST_V2/1000/ks/t-1/SNAPPY/PLAINTEXT/", .key_name = (name),     \
-        .target_folder = "ks/t-1", .target_name = (name), .etag = "e", .size = (bytes),            \
-        .plain_size = (plain), .sstable = (group)                                                  \
+        .target_folder = "ks/t-1", .target_name = (name), .etag = "e", .version_id = "",           \
+        .size = (bytes), .plain_size = (plain), .sstable = (group)                                 \
     }
 
 static struct plan_file files[SMALL_PLAN_FILES] = {
@@ -33,6 +33,7 @@ static struct plan_node nodes[] = {{.cluster = "c d",
                                     .token = "-5",
                                     .manifest_key = "backup/m",
                                     .manifest_etag = "m",
+                                    .manifest_version_id = "",
                                     .snapshot_ms = 1000,
                                     .newest_ms = 2000,
                                     .until_ms = 3000,

@@ -31,6 +31,7 @@ static void fill_plan(struct rig *rig)
                                    .target_folder = FILES[i].folder,
                                    .target_name = FILES[i].name,
                                    .etag = "\"e1\"",
+                                   .version_id = "",
                                    .table = FILES[i].table,
                                    .sstable = FILES[i].sstable};
         autofree char *content = rig_content(rig, i);
@@ -58,6 +59,7 @@ static void fill_plan(struct rig *rig)
                                    .token = "42",
                                    .manifest_key = "meta \"v2\".json",
                                    .manifest_etag = "\"m\"",
+                                   .manifest_version_id = "",
                                    .snapshot_ms = 1000,
                                    .newest_ms = 2000,
                                    .until_ms = 3000};

@@ -7,10 +7,17 @@ struct seen {
     unsigned count;
 };
 
-static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
+static int on_record(void *ctx, const struct list_record *record, struct err *e)
 {
     (void)e;
+    const struct s3_entry *const entry = &record->entry;
     struct seen *seen = ctx;
+    if (entry->version_id[0] != '\0') {
+        const size_t size = strlen(seen->text);
+        (void)snprintf(seen->text + size, sizeof(seen->text) - size, "%s %s%s: ", entry->version_id,
+                       record->is_marker ? "marker" : "version",
+                       record->is_latest ? ", latest" : "");
+    }
     const size_t used = strlen(seen->text);
     if (entry->is_folder) {
         (void)snprintf(seen->text + used, sizeof(seen->text) - used, "folder %s\n", entry->key);
@@ -24,17 +31,23 @@ static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
     return seen->count == seen->stop_after ? 1 : 0;
 }
 
-static int parse(const char *text, struct seen *seen, struct list_page *page, struct err *e)
+static int parse_kind(const char *text, enum list_kind kind, struct seen *seen,
+                      struct list_page *page, struct err *e)
 {
-    return list_xml_parse(slice_of(text, strlen(text)), on_entry, seen, page, e);
+    return list_xml_parse(slice_of(text, strlen(text)), kind, on_record, seen, page, e);
 }
 
-static void check(const char *text, const char *entries)
+static int parse(const char *text, struct seen *seen, struct list_page *page, struct err *e)
+{
+    return parse_kind(text, LIST_OBJECTS, seen, page, e);
+}
+
+static void check_kind(const char *text, enum list_kind kind, const char *entries)
 {
     struct seen seen = {.count = 0};
     struct err e = ERR_INIT;
     struct list_page page = LIST_PAGE_INIT;
-    const int outcome = parse(text, &seen, &page, &e);
+    const int outcome = parse_kind(text, kind, &seen, &page, &e);
     if (outcome != 0) {
         print_error("%s\n", e.text);
     }
@@ -42,6 +55,11 @@ static void check(const char *text, const char *entries)
     assert_string_equal(seen.text, entries);
     assert_int_equal(page.entries, seen.count);
     list_page_done(&page);
+}
+
+static void check(const char *text, const char *entries)
+{
+    check_kind(text, LIST_OBJECTS, entries);
 }
 
 #define LIST(inner) "<ListBucketResult>" inner "</ListBucketResult>"
@@ -206,8 +224,8 @@ static void test_token(void **state)
 #undef MORE
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
-        const bool found =
-            list_xml_find_token(slice_of(CASES[i].text, strlen(CASES[i].text)), &ahead);
+        const bool found = list_xml_find_token(slice_of(CASES[i].text, strlen(CASES[i].text)),
+                                               LIST_OBJECTS, &ahead);
         assert_int_equal(found, CASES[i].ahead[0] != '\0');
         assert_string_equal(buf_str(&ahead), CASES[i].ahead);
         buf_done(&ahead);
@@ -220,13 +238,88 @@ static void test_token(void **state)
     }
 }
 
+#define VERSIONS(inner) "<ListVersionsResult>" inner "</ListVersionsResult>"
+#define VERSION(rest) "<Version><Key>k</Key><Size>1</Size>" rest "</Version>"
+
+static void test_versions(void **state)
+{
+    (void)state;
+    check_kind(VERSIONS("<EncodingType>url</EncodingType>"
+                        "<Version><Key>a%20b</Key><VersionId>v.2</VersionId><IsLatest>true"
+                        "</IsLatest><LastModified>2026-11-23T08:00:00.000Z</LastModified>"
+                        "<ETag>&quot;e&quot;</ETag><Size>5</Size></Version>"
+                        "<DeleteMarker><Key>c</Key><VersionId>null</VersionId>"
+                        "<LastModified>2026-11-23T08:00:01.000Z</LastModified></DeleteMarker>"
+                        "<Contents><Key>not</Key></Contents>"
+                        "<CommonPrefixes><Prefix>d/</Prefix></CommonPrefixes>"),
+               LIST_VERSIONS,
+               "v.2 version, latest: a b|5|e|1795420800000||0\n"
+               "null marker: c|0||1795420801000||0\n"
+               "folder d/\n");
+    static const char *const REFUSED[] = {
+        LIST(""),
+        VERSIONS(VERSION("")),
+        VERSIONS(VERSION("<VersionId>a b</VersionId>")),
+        VERSIONS(VERSION("<VersionId>a\xc3\xa9</VersionId>")),
+        VERSIONS("<Version><Key>k</Key><VersionId>v</VersionId></Version>"),
+        VERSIONS("<DeleteMarker><VersionId>v</VersionId></DeleteMarker>"),
+        VERSIONS("<IsTruncated>true</IsTruncated>"),
+        VERSIONS("<NextKeyMarker>k</NextKeyMarker>"
+                 "<NextVersionIdMarker>a&#10;b</NextVersionIdMarker>"),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(REFUSED); i++) {
+        struct seen seen = {.count = 0};
+        struct list_page page = LIST_PAGE_INIT;
+        struct err e = ERR_INIT;
+        assert_int_equal(parse_kind(REFUSED[i], LIST_VERSIONS, &seen, &page, &e), -1);
+        assert_int_equal(e.kind, ERR_CORRUPT);
+    }
+}
+
+/* The two markers in one token; Swift encodes the keys and not the marker. */
+static void test_version_markers(void **state)
+{
+    (void)state;
+#define MORE(key, id)                                                                              \
+    "<IsTruncated>true</IsTruncated><NextKeyMarker>" key "</NextKeyMarker>"                        \
+    "<NextVersionIdMarker>" id "</NextVersionIdMarker>"
+#define LAST(key) "<Version><Key>" key "</Key><VersionId>v</VersionId><Size>1</Size></Version>"
+    static const struct {
+        const char *text, *ahead, *parsed;
+    } CASES[] = {
+        {VERSIONS(MORE("a/b", "v1")), "v1\na/b", "v1\na/b"},
+        {VERSIONS(MORE("a%20b", "v1")), "v1\na%20b", "v1\na%20b"},
+        {VERSIONS(URL MORE("a%20b", "v1") LAST("a%20b")), "v1\na b", "v1\na b"},
+        {VERSIONS(URL MORE("a%20b", "v1") LAST("a%2520b")), "v1\na b", "v1\na%20b"},
+        {VERSIONS(URL MORE("a%", "v1") LAST("a%25")), "", "v1\na%"},
+        {VERSIONS(MORE("a/", "")), "", "\na/"},
+        {VERSIONS("<IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"), "", "\nk"},
+    };
+#undef MORE
+#undef LAST
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const struct slice text = slice_of(CASES[i].text, strlen(CASES[i].text));
+        autobuf struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
+        assert_int_equal(list_xml_find_token(text, LIST_VERSIONS, &ahead),
+                         CASES[i].ahead[0] != '\0');
+        assert_string_equal(buf_str(&ahead), CASES[i].ahead);
+        struct seen seen = {.count = 0};
+        struct list_page page = LIST_PAGE_INIT;
+        struct err e = ERR_INIT;
+        assert_int_equal(parse_kind(CASES[i].text, LIST_VERSIONS, &seen, &page, &e), 0);
+        assert_string_equal(buf_str(&page.token), CASES[i].parsed);
+        list_page_done(&page);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aws_page),  cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_checksums), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_token),
+        cmocka_unit_test(test_aws_page),        cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_checksums),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_token),           cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_version_markers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,17 @@ static void test_whole(void **state)
         "\"arn:aws:s3:::b/backup/us-east-1/cass_cluster/*\"]}\n  ]\n}\n");
 }
 
+static void test_versions(void **state)
+{
+    (void)state;
+    const struct config config = {.source = "s3://b", .selection = {.version_at_ms = 1}};
+    autofree char *text = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(policy_make(&config, &text, &e), 0);
+    assert_non_null(strstr(text, "[\"s3:ListBucket\", \"s3:ListBucketVersions\"]"));
+    assert_non_null(strstr(text, "[\"s3:GetObject\", \"s3:GetObjectVersion\"]"));
+}
+
 static void test_patterns(void **state)
 {
     static const struct {
@@ -116,8 +127,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_access_point), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_patterns),     cmocka_unit_test(test_partition),
-        cmocka_unit_test(test_no_bucket),
+        cmocka_unit_test(test_versions),     cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_partition),    cmocka_unit_test(test_no_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,8 @@ struct rig {
     unsigned entries;
 };
 
-static void rig_start(struct rig *rig, const struct exchange *script, size_t count, bool repeat)
+static void rig_start_at(struct rig *rig, int64_t version_at_ms, const struct exchange *script,
+                         size_t count, bool repeat)
 {
     memset(rig, 0, sizeof(*rig));
     rig->server = scripted_server_start(script, count, repeat);
@@ -33,8 +34,14 @@ static void rig_start(struct rig *rig, const struct exchange *script, size_t cou
         .connections = 4,
         .retry_for_ms = 3000,
         .stall_ms = 3000,
+        .version_at_ms = version_at_ms,
     };
     assert_int_equal(s3_client_new(&options, &rig->client, &rig->err), 0);
+}
+
+static void rig_start(struct rig *rig, const struct exchange *script, size_t count, bool repeat)
+{
+    rig_start_at(rig, 0, script, count, repeat);
 }
 
 static size_t rig_stop(struct rig *rig)
@@ -47,9 +54,10 @@ static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
 {
     struct rig *rig = ctx;
     rig->entries++;
-    if (strlen(rig->keys) + strlen(entry->key) < sizeof(rig->keys)) {
-        strncat(rig->keys, entry->key, sizeof(rig->keys) - strlen(rig->keys) - 1);
-    }
+    const size_t used = strlen(rig->keys);
+    const bool has_version = entry->version_id[0] != '\0';
+    (void)snprintf(rig->keys + used, sizeof(rig->keys) - used, "%s%s%s%s", entry->key,
+                   has_version ? "=" : "", entry->version_id, has_version ? " " : "");
     if (rig->entries == rig->fail_after) {
         return err_set(e, ERR_REFUSED, "no more");
     }
@@ -121,6 +129,81 @@ static int on_slow_entry(void *ctx, const struct s3_entry *entry, struct err *e)
         assert_true(s3_client_stats(rig->client).requests >= 2);
     }
     return on_entry(ctx, entry, e);
+}
+
+#define VERSION(key, id, second)                                                                   \
+    "<Version><Key>" key "</Key><VersionId>" id "</VersionId><Size>7</Size><LastModified>"         \
+    "2026-11-23T08:00:0" second "Z</LastModified></Version>"
+#define NEXT(key, id)                                                                              \
+    "<IsTruncated>true</IsTruncated><NextKeyMarker>" key                                           \
+    "</NextKeyMarker><NextVersionIdMarker>" id "</NextVersionIdMarker>"
+
+static char *versions_page(const char *inner)
+{
+    autofree char *body = xasprintf("<ListVersionsResult>%s</ListVersionsResult>", inner);
+    return xasprintf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+}
+
+/* Of a key that three pages share the second version counts; what came later does not. */
+static void test_versions(void **state)
+{
+    (void)state;
+    autofree char *first =
+        versions_page(VERSION("p/j", "1", "0") VERSION("p/k", "3", "9") NEXT("p/k", "3"));
+    autofree char *second =
+        versions_page(VERSION("p/k", "2", "5") VERSION("p/k", "1", "1") NEXT("p/k", "1"));
+    autofree char *last = versions_page(VERSION("p/k", "0", "0") VERSION("p/l", "1", "6"));
+    const struct exchange script[] = {
+        {.expect = {"GET /bucket?versions=&", "encoding-type=url", "prefix=p%2F",
+                    "key-marker=p%2Fa"},
+         .refuse = "version-id-marker",
+         .reply = first},
+        {.expect = {"key-marker=p%2Fk&version-id-marker=3"}, .reply = second},
+        {.expect = {"key-marker=p%2Fk&version-id-marker=1"}, .reply = last},
+    };
+    struct rig rig;
+    rig_start_at(&rig, 1795420805000, script, ARRAY_SIZE(script), false);
+    const struct s3_list list = {.prefix = "p/", .start_after = "p/a"};
+    const int outcome = rig_list(&rig, &list);
+    if (outcome != 0) {
+        print_error("%s\n", rig.err.text);
+    }
+    assert_int_equal(outcome, 0);
+    assert_string_equal(rig.keys, "p/j=1 p/k=2 ");
+    assert_int_equal(rig_stop(&rig), 3);
+}
+
+/* Pages on which nothing was there at the time are no empty ones; those that come again end. */
+static void test_versions_that_do_not_end(void **state)
+{
+    (void)state;
+    char *pages[12];
+    struct exchange script[ARRAY_SIZE(pages)] = {{.reply = NULL}};
+    for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+        autofree char *inner =
+            xasprintf(VERSION("p/%02zu", "1", "9") "%s", i, i == 11 ? "" : NEXT("p/00", "1"));
+        pages[i] = versions_page(inner);
+        script[i].reply = pages[i];
+        char *const marker = strstr(pages[i], "Marker>p/00");
+        if (marker != NULL) {
+            marker[9] = (char)('0' + i / 10);
+            marker[10] = (char)('0' + i % 10);
+        }
+    }
+    struct rig rig;
+    rig_start_at(&rig, 1795420805000, script, ARRAY_SIZE(script), false);
+    assert_int_equal(rig_list(&rig, &PREFIX), 0);
+    assert_int_equal(rig.entries, 0);
+    assert_int_equal(rig_stop(&rig), ARRAY_SIZE(script));
+
+    rig_start_at(&rig, 1795420805000, script, 1, true);
+    assert_int_equal(rig_list(&rig, &PREFIX), -1);
+    assert_int_equal(rig.err.kind, ERR_CORRUPT);
+    assert_non_null(strstr(rig.err.text, "listing does not end"));
+    assert_in_range(rig_stop(&rig), 2, 3);
+    for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+        free(pages[i]);
+    }
 }
 
 static void test_prefetch(void **state)
@@ -298,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_prefetch), cmocka_unit_test(test_enough),
         cmocka_unit_test(test_endless),  cmocka_unit_test(test_empty_pages),
         cmocka_unit_test(test_trouble),  cmocka_unit_test(test_huge_page),
+        cmocka_unit_test(test_versions), cmocka_unit_test(test_versions_that_do_not_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
