@@ -113,9 +113,9 @@ struct s3_get {
     uint64_t object_size;   /* as listed; offset 0 and size == object_size: no Range header */
     uint8_t *into;          /* room for `size` bytes */
     bool head;              /* HEAD: headers only, offset and size unused */
-    const char *restore;  /* POST ?restore with this RestoreRequest: S3 begins to bring an archived
-                             object back, or does so already; borrowed; offset, size and etag unused;
-                             NULL: not that */
+    /* POST ?restore with this RestoreRequest: S3 begins to bring an archived object back, or does
+     * so already; borrowed; offset, size and etag unused; NULL: not that. */
+    const char *restore;
     unsigned part_number; /* HEAD ?partNumber=N (from 1); 0: none */
     bool want_checksum;   /* send x-amz-checksum-mode: ENABLED */
     void (*done)(struct s3_get *get);
