@@ -122,7 +122,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_PART_SIZE] = {"part-size", 0, "BYTES", GROUP_LIMITS, MOVE,
                           "bytes that one request fetches, from 1M to 64M; default: 8M"},
     [OPTION_RETRY_FOR] = {"retry-for", 0, "DURATION", GROUP_LIMITS, READ,
-                          "how long one request is tried again, as 90s or 15m; default: 10m"},
+                          "how long an outage of the source may last, as 90s or 15m; default: 10m"},
 
     [OPTION_PROGRESS] = {"progress", 0, "auto|always|never", GROUP_LOOKS, MOVE,
                          "progress on stderr; default: auto, which suits terminal and pipe"},

@@ -102,9 +102,10 @@ static void start_nets(struct s3_client *client)
     const unsigned connections = client->options.connections;
     client->net_count =
         client->options.net_threads < connections ? client->options.net_threads : connections;
-    const unsigned each = (connections + client->net_count - 1) / client->net_count;
+    const unsigned each = connections / client->net_count;
+    const unsigned more = connections % client->net_count;
     for (unsigned i = 0; i < client->net_count; i++) {
-        client->nets[i] = net_new(client, i, each);
+        client->nets[i] = net_new(client, i, i < more ? each + 1 : each);
     }
     for (unsigned i = 0; i < client->net_count; i++) {
         net_start(client->nets[i]);
@@ -131,35 +132,68 @@ int s3_client_new(const struct s3_options *options, struct s3_client **ret, stru
     client->random = (struct random){.state = options->seed};
     mutex_init(&client->lock);
     limit_bandwidth(client);
-    retry_flow_init(&client->flow, client->options.connections);
     retry_purse_init(&client->purse);
     start_nets(client);
     *ret = client;
     return 0;
 }
 
+static bool has_startable_locked(const struct s3_client *client)
+{
+    return client->queue.head != NULL && client->on_wire < client->options.connections &&
+           !client->cancelled;
+}
+
+static unsigned free_slots_locked(struct net *net)
+{
+    ASSERT(net_load(net)->assigned <= net_slot_count(net));
+    return net_slot_count(net) - net_load(net)->assigned;
+}
+
+static struct net *least_busy_locked(const struct s3_client *client)
+{
+    struct net *best = client->nets[0];
+    for (unsigned i = 1; i < client->net_count; i++) {
+        if (free_slots_locked(client->nets[i]) > free_slots_locked(best)) {
+            best = client->nets[i];
+        }
+    }
+    ASSERT(free_slots_locked(best) > 0); /* the slots are as many as the connections */
+    return best;
+}
+
+/* The first net thread waits for the flow; when it sleeps it may not know yet. */
+static uint64_t wake_clock_locked(struct s3_client *client)
+{
+    struct net_load *const load = net_load(client->nets[0]);
+    const bool asleep = load->asleep;
+    load->asleep = false;
+    return asleep ? 1 : 0;
+}
+
 /* Hands out what may start now. Returns a bit for each net thread that must be woken. */
 static uint64_t dispatch_locked(struct s3_client *client)
 {
     uint64_t wake = 0;
-    while (client->queue.head != NULL && client->on_wire < client->flow.limit &&
-           !client->cancelled) {
-        struct net *best = client->nets[0];
-        for (unsigned i = 1; i < client->net_count; i++) {
-            if (net_load(client->nets[i])->assigned < net_load(best)->assigned) {
-                best = client->nets[i];
-            }
-        }
-        struct net_load *const load = net_load(best);
-        ASSERT(load->assigned < net_slot_count(best)); /* the flow's limit is their sum at most */
+    if (!has_startable_locked(client)) {
+        return 0;
+    }
+    const uint64_t now_ms = clock_mono_ms();
+    while (has_startable_locked(client) && flow_due_ms(&client->flow) <= now_ms) {
+        flow_start(&client->flow, now_ms);
+        struct net *const net = least_busy_locked(client);
+        struct net_load *const load = net_load(net);
         struct s3_get *get = get_queue_pop(&client->queue);
         get->transfer->endpoint = client->endpoint;
         get->transfer->skew_ms = client->skew_ms;
-        wake |= load->asleep ? UINT64_C(1) << net_index(best) : 0;
+        wake |= load->asleep ? UINT64_C(1) << net_index(net) : 0;
         load->asleep = false;
         get_queue_push(&load->inbox, get);
         load->assigned++;
         client->on_wire++;
+    }
+    if (has_startable_locked(client)) {
+        wake |= wake_clock_locked(client);
     }
     return wake;
 }
@@ -202,6 +236,7 @@ struct client_work client_take(struct s3_client *client, struct net *net)
 {
     struct net_load *const load = net_load(net);
     mutex_lock(&client->lock);
+    const uint64_t wake = dispatch_locked(client); /* what the flow made wait */
     struct client_work work = {
         .gets = load->inbox,
         .cancelled = client->cancelled,
@@ -217,36 +252,45 @@ struct client_work client_take(struct s3_client *client, struct net *net)
         get_queue_append(&work.gets, &client->queue);
     }
     mutex_unlock(&client->lock);
+    wake_nets(client, wake & ~(UINT64_C(1) << net_index(net)));
     return work;
 }
 
-bool client_may_sleep(struct s3_client *client, struct net *net)
+bool client_may_sleep(struct s3_client *client, struct net *net, uint64_t *ret_due_ms)
 {
     struct net_load *const load = net_load(net);
     mutex_lock(&client->lock);
     load->asleep = load->inbox.head == NULL;
     const bool asleep = load->asleep;
+    const bool waits = net_index(net) == 0 && has_startable_locked(client);
+    *ret_due_ms = waits ? flow_due_ms(&client->flow) : UINT64_MAX;
     mutex_unlock(&client->lock);
     return asleep;
 }
 
-void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
-                      uint64_t bytes)
+static void learn_locked(struct s3_client *client, const struct client_try *ended)
 {
-    const uint64_t now_ms = clock_mono_ms();
+    client->stats.requests++;
+    client->stats.bytes += ended->bytes;
+    if (ended->verdict == VERDICT_DONE || ended->verdict == VERDICT_SLOW_DOWN) {
+        flow_answer(&client->flow, ended->verdict == VERDICT_SLOW_DOWN, clock_mono_ms());
+    }
+    if (ended->verdict == VERDICT_DONE) {
+        client->answered = true;
+        retry_purse_give(&client->purse);
+    }
+    if (ended->verdict == VERDICT_DONE || ended->progress) {
+        retry_outage_end(&client->outage);
+    }
+}
+
+void client_give_back(struct s3_client *client, struct net *net, const struct client_try *ended)
+{
     mutex_lock(&client->lock);
     ASSERT(net_load(net)->assigned > 0 && client->on_wire > 0);
     net_load(net)->assigned--;
     client->on_wire--;
-    client->stats.requests++;
-    client->stats.bytes += bytes;
-    if (verdict == VERDICT_DONE) {
-        client->answered = true;
-        retry_purse_give(&client->purse);
-        retry_flow_grow(&client->flow);
-    } else if (verdict == VERDICT_SLOW_DOWN) {
-        retry_flow_cut(&client->flow, now_ms);
-    }
+    learn_locked(client, ended);
     const uint64_t wake = dispatch_locked(client);
     mutex_unlock(&client->lock);
     wake_nets(client, wake);
@@ -268,9 +312,9 @@ bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool s
     const struct s3_transfer *const transfer = get->transfer;
     const struct s3_options *const options = &client->options;
     ASSERT(get->tries > 0 && now_ms >= transfer->budget_from_ms);
+    const uint64_t own_ms = now_ms - transfer->budget_from_ms;
     struct retry_try last = {
         .tries = get->tries,
-        .elapsed_ms = now_ms - transfer->budget_from_ms,
         .budget_ms = options->retry_for_ms,
         .slow_down = slow_down,
         .after_ms = transfer->retry_after_ms,
@@ -280,7 +324,9 @@ bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool s
     if (!client->answered && options->contact_ms > 0 && options->contact_ms < last.budget_ms) {
         last.budget_ms = options->contact_ms;
     }
-    last.purse_empty = !retry_purse_take(&client->purse);
+    const uint64_t outage_ms = retry_outage_fail(&client->outage, now_ms);
+    last.elapsed_ms = own_ms > outage_ms ? own_ms : outage_ms;
+    last.purse_empty = !slow_down && !retry_purse_take(&client->purse);
     const bool again = retry_delay(&last, &client->random, ret_delay_ms);
     mutex_unlock(&client->lock);
     return again;

@@ -5,8 +5,8 @@
  *                   ▲                                                      │ a retry that is due
  *                   └──────────────────────────────────────────────────────┘
  *
- * A request waits in the queue until a slot is free and the flow (retry.h) lets one more be in
- * flight; one that waits for its retry holds neither.
+ * A request waits in the queue until a slot is free and the flow (flow.h) lets one more start; one
+ * that waits for its retry holds no slot.
  */
 #ifndef PENATES_S3_CLIENT_H
 #define PENATES_S3_CLIENT_H
@@ -15,6 +15,7 @@
 
 #include "s3/endpoint.h"
 #include "s3/error_map.h"
+#include "s3/flow.h"
 #include "s3/get_queue.h"
 #include "s3/http_headers.h"
 #include "s3/rate.h"
@@ -63,8 +64,9 @@ struct s3_client {
     pthread_mutex_t lock;
     struct get_queue queue;
     unsigned on_wire; /* handed to a net thread and not given back */
-    struct retry_flow flow;
+    struct flow flow;
     struct retry_purse purse;
+    struct retry_outage outage;
     struct rate rate;
     struct random random;
     struct endpoint *endpoint; /* the newest; those before it are linked and live as long */
@@ -85,13 +87,21 @@ struct client_work {
 };
 struct client_work client_take(struct s3_client *client, struct net *net);
 
-/* False: there is work already. True: from now on the net thread is woken when there is. */
-bool client_may_sleep(struct s3_client *client, struct net *net);
+/* False: there is work already. True: from now on the net thread is woken when there is, or must
+ * come by itself at *ret_due_ms: then the flow lets the next request start. UINT64_MAX: none waits,
+ * or another thread does. */
+bool client_may_sleep(struct s3_client *client, struct net *net, uint64_t *ret_due_ms);
+
+/* How one try went. */
+struct client_try {
+    enum verdict verdict;
+    bool progress;  /* it brought enough to be worth it: the store is there */
+    uint64_t bytes; /* of the body */
+};
 
 /* The net thread has one request less: frees its place for the next one, and learns from how it
- * went. bytes: of the body. */
-void client_give_back(struct s3_client *client, struct net *net, enum verdict verdict,
-                      uint64_t bytes);
+ * went. */
+void client_give_back(struct s3_client *client, struct net *net, const struct client_try *ended);
 
 /* Queues again, ahead of what was never tried. */
 void client_requeue(struct s3_client *client, struct s3_get *get);

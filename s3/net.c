@@ -123,14 +123,21 @@ static void release_request(struct net *net, struct request *request)
     net->free_requests = request;
 }
 
+static void give_back(struct net *net, enum verdict verdict, bool progress, uint64_t bytes)
+{
+    const struct client_try ended = {.verdict = verdict, .progress = progress, .bytes = bytes};
+    client_give_back(net->client, net, &ended);
+}
+
 /* Ends one try. The place is given back before done() is called, so that the wire stays busy. */
 static void finish(struct net *net, struct request *request, enum verdict verdict, struct err *e)
 {
     struct s3_get *get = request->get;
     const uint64_t bytes = request->body_size;
+    const bool progress = request_progressed(request);
     const bool at_once = repair_is_for(verdict) && repair_try(request, &verdict, e);
     release_request(net, request);
-    client_give_back(net->client, net, verdict, bytes);
+    give_back(net, verdict, progress, bytes);
     if (at_once) {
         client_requeue(net->client, get);
     } else {
@@ -170,7 +177,7 @@ static void start(struct net *net, struct s3_get *get)
     if (request_begin(request, get, &net->key_cache, &e) != 0) {
         request->next = net->free_requests;
         net->free_requests = request;
-        client_give_back(net->client, net, VERDICT_FAIL, 0);
+        give_back(net, VERDICT_FAIL, false, 0);
         complete(net, get, &e);
         return;
     }
@@ -256,7 +263,7 @@ static void cancel_all(struct net *net, struct get_queue *taken)
             const uint64_t bytes = request->body_size;
             detach(net, request);
             release_request(net, request);
-            client_give_back(net->client, net, VERDICT_FAIL, bytes);
+            give_back(net, VERDICT_FAIL, false, bytes);
             complete_cancelled(net, get);
         }
     }
@@ -268,14 +275,17 @@ static void cancel_all(struct net *net, struct get_queue *taken)
     }
 }
 
-static uint64_t wait_most_ms(const struct net *net, uint64_t now_ms)
+/* Until when there is nothing to do but for the sockets. */
+static uint64_t wait_most_ms(struct net *net, uint64_t now_ms)
 {
-    uint64_t timeout_ms = net->active > 0 ? WATCH_EVERY_MS : IDLE_MS;
-    if (net->delayed_due_ms != UINT64_MAX) {
-        const uint64_t left_ms = net->delayed_due_ms > now_ms ? net->delayed_due_ms - now_ms : 0;
-        timeout_ms = left_ms < timeout_ms ? left_ms : timeout_ms;
+    uint64_t flow_due_ms = 0;
+    if (!client_may_sleep(net->client, net, &flow_due_ms)) {
+        return 0;
     }
-    return timeout_ms;
+    const uint64_t timeout_ms = net->active > 0 ? WATCH_EVERY_MS : IDLE_MS;
+    const uint64_t due_ms = flow_due_ms < net->delayed_due_ms ? flow_due_ms : net->delayed_due_ms;
+    const uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    return left_ms < timeout_ms ? left_ms : timeout_ms;
 }
 
 /* True while more than the limit of bandwidth has arrived: then the sockets are left alone, their
@@ -302,7 +312,7 @@ static void work(struct net *net, struct get_queue *gets)
     const uint64_t now_ms = clock_mono_ms();
     cut_stalled(net, now_ms);
     requeue_due(net, now_ms);
-    poller_wait(net->poller, client_may_sleep(net->client, net) ? wait_most_ms(net, now_ms) : 0);
+    poller_wait(net->poller, wait_most_ms(net, now_ms));
 }
 
 static void *run(void *arg)

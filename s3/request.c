@@ -309,12 +309,17 @@ static void forget_unpinned(struct s3_get *get)
     }
 }
 
+bool request_progressed(const struct request *request)
+{
+    return request->sink == SINK_INTO && request->body_size >= PROGRESS_MIN;
+}
+
 static void note_for_retries(const struct request *request)
 {
     struct s3_transfer *const transfer = request->get->transfer;
     transfer->answered = transfer->answered || request->headers.status != 0;
     transfer->retry_after_ms = request->headers.retry_after_ms;
-    if (request->sink == SINK_INTO && request->body_size >= PROGRESS_MIN) {
+    if (request_progressed(request)) {
         transfer->budget_from_ms = clock_mono_ms();
     }
 }

@@ -70,6 +70,9 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
 /* The part of it for a failure of curl's: `curl_error` is the text of CURLOPT_ERRORBUFFER. */
 enum verdict request_judge_transport(CURLcode code, const char *curl_error, struct err *e);
 
+/* Did the try bring so much of the object that it was worth it? Then budgets begin anew. */
+bool request_progressed(const struct request *request);
+
 /* Wipes what is secret; the request is free again. */
 void request_end(struct request *request);
 

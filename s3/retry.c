@@ -3,12 +3,11 @@
 #include "agent/base/err.h"
 
 enum {
-    RETRY_BASE_MS = 100,      /* first bound; S3 itself answers within 100-200 ms */
-    RETRY_SLOW_BASE_MS = 500, /* S3 needs seconds to split a hot prefix, not milliseconds */
-    RETRY_BOUND_MS = 20000,   /* the AWS SDKs' standard mode waits no longer either */
-    PURSE_COINS = 500,        /* purse and prices are those of the AWS SDKs */
+    RETRY_BASE_MS = 100,    /* first bound; S3 itself answers within 100-200 ms */
+    RETRY_BOUND_MS = 20000, /* the AWS SDKs' standard mode waits no longer either */
+    RETRY_SLOW_BOUND_MS = 1000,
+    PURSE_COINS = 500, /* purse and prices are those of the AWS SDKs */
     PURSE_PRICE = 5,
-    FLOW_CUT_EVERY_MS = 1000,
 };
 
 static uint64_t delay_bound(const struct retry_try *last)
@@ -16,11 +15,11 @@ static uint64_t delay_bound(const struct retry_try *last)
     if (last->purse_empty) {
         return RETRY_BOUND_MS;
     }
-    const uint64_t base = last->slow_down ? RETRY_SLOW_BASE_MS : RETRY_BASE_MS;
     /* 100 ms << 8 already passes the bound; the cap keeps the shift defined. */
     const unsigned doublings = last->tries - 1 < 8 ? last->tries - 1 : 8;
-    const uint64_t bound = base << doublings;
-    return bound < RETRY_BOUND_MS ? bound : RETRY_BOUND_MS;
+    const uint64_t bound = (uint64_t)RETRY_BASE_MS << doublings;
+    const uint64_t most = last->slow_down ? RETRY_SLOW_BOUND_MS : RETRY_BOUND_MS;
+    return bound < most ? bound : most;
 }
 
 bool retry_delay(const struct retry_try *last, struct random *random, uint64_t *ret_delay_ms)
@@ -61,33 +60,16 @@ void retry_purse_give(struct retry_purse *purse)
     }
 }
 
-void retry_flow_init(struct retry_flow *flow, unsigned limit_max)
+uint64_t retry_outage_fail(struct retry_outage *outage, uint64_t now_ms)
 {
-    ASSERT(limit_max > 0);
-    *flow = (struct retry_flow){.limit = limit_max, .limit_max = limit_max};
+    if (!outage->lasts) {
+        *outage = (struct retry_outage){.from_ms = now_ms, .lasts = true};
+    }
+    /* Threads read their clocks before they wait for the lock. */
+    return now_ms > outage->from_ms ? now_ms - outage->from_ms : 0;
 }
 
-void retry_flow_cut(struct retry_flow *flow, uint64_t now_ms)
+void retry_outage_end(struct retry_outage *outage)
 {
-    ASSERT(flow->limit > 0 && flow->limit <= flow->limit_max);
-    if (flow->cut && now_ms - flow->cut_at_ms < FLOW_CUT_EVERY_MS) {
-        return;
-    }
-    flow->limit = flow->limit > 1 ? flow->limit / 2 : 1;
-    flow->successes = 0;
-    flow->cut_at_ms = now_ms;
-    flow->cut = true;
-}
-
-void retry_flow_grow(struct retry_flow *flow)
-{
-    ASSERT(flow->limit > 0 && flow->limit <= flow->limit_max);
-    if (flow->limit == flow->limit_max) {
-        return;
-    }
-    flow->successes++;
-    if (flow->successes >= flow->limit) {
-        flow->limit++;
-        flow->successes = 0;
-    }
+    outage->lasts = false;
 }

@@ -54,10 +54,9 @@ struct s3_options {
     const char *ca_file;   /* NULL: the system's */
     unsigned net_threads;  /* at least 1 */
     unsigned connections;  /* most requests in flight, shared out over the net threads */
-    uint64_t retry_for_ms; /* budget of one request, from its first try or the last that brought
-                              64 KiB; 0: one try */
+    uint64_t retry_for_ms; /* see "How long"; 0: one try */
     uint64_t contact_ms;   /* the same as long as the store has never answered; 0: no less */
-    uint64_t stall_ms;     /* no byte for so long: cut and asked again */
+    uint64_t stall_ms;     /* see "How long"; 0: never cut */
     uint64_t bandwidth;    /* bytes per second for all together, 0: no limit */
     struct creds *creds;   /* borrowed; NULL only with no_sign */
     uint64_t seed;         /* of the retry jitter */
@@ -65,6 +64,21 @@ struct s3_options {
 };
 
 struct s3_client;
+
+/*
+ * How long
+ *
+ * An outage begins when a try fails and ends when any request of the client is answered as it
+ * should be, or has brought 64 KiB of its object. A request is given up when a try of it fails and
+ * retry_for_ms have passed since its own first try (or since its last that brought 64 KiB), or
+ * since the outage began: so one that is made during an outage gets what is left of the time, and
+ * one try at least.
+ *
+ * One try ends by itself: name, connection and TLS are there after 10 s; what moves less than 1 KiB
+ * a second over stall_ms is cut, heads included (with a limit of bandwidth: what moves nothing); a
+ * head ends at 256 KiB. So the slowest body of n KiB takes n seconds. Retry-After is honoured up to
+ * 20 s.
+ */
 
 /* Starts the net threads. Fails with ERR_CONFIG (options) only; touches no network. Copies the
  * options' strings. */

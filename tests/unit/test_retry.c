@@ -27,7 +27,7 @@ static void test_bounds(void **state)
     } CASES[] = {
         {1, false, false, 100},   {2, false, false, 200},   {3, false, false, 400},
         {8, false, false, 12800}, {9, false, false, 20000}, {1000, false, false, 20000},
-        {1, true, false, 500},    {4, true, false, 4000},   {7, true, false, 20000},
+        {1, true, false, 100},    {4, true, false, 800},    {7, true, false, 1000},
         {1, false, true, 20000},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
@@ -66,7 +66,7 @@ static void test_wish_of_the_store(void **state)
     (void)state;
     static const struct {
         uint64_t after_ms, least_ms, most_ms;
-    } CASES[] = {{0, 0, 500}, {3000, 3000, 3500}, {UINT64_MAX, 20000, 20500}};
+    } CASES[] = {{0, 0, 100}, {3000, 3000, 3100}, {UINT64_MAX, 20000, 20100}};
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         const struct retry_try last = {
             .tries = 1, .budget_ms = UINT64_MAX, .slow_down = true, .after_ms = CASES[i].after_ms};
@@ -98,33 +98,17 @@ static void test_purse(void **state)
     assert_int_equal(purse.coins, 500);
 }
 
-static void test_flow(void **state)
+static void test_outage(void **state)
 {
     (void)state;
-    struct retry_flow flow;
-    retry_flow_init(&flow, 32);
-    retry_flow_grow(&flow);
-    assert_int_equal(flow.limit, 32);
-    retry_flow_cut(&flow, 0);
-    assert_int_equal(flow.limit, 16);
-    retry_flow_cut(&flow, 999); /* of the same burst */
-    assert_int_equal(flow.limit, 16);
-    retry_flow_cut(&flow, 1000);
-    assert_int_equal(flow.limit, 8);
-    for (unsigned i = 0; i < 7; i++) {
-        retry_flow_grow(&flow);
-    }
-    assert_int_equal(flow.limit, 8);
-    retry_flow_grow(&flow);
-    assert_int_equal(flow.limit, 9);
-    for (uint64_t now_ms = 2000; now_ms < 20000; now_ms += 1000) {
-        retry_flow_cut(&flow, now_ms);
-    }
-    assert_int_equal(flow.limit, 1); /* never none: there must be a way back */
-    for (unsigned i = 0; i < 31 * 32 / 2; i++) {
-        retry_flow_grow(&flow);
-    }
-    assert_int_equal(flow.limit, 32);
+    struct retry_outage outage = {.lasts = false};
+    assert_int_equal(retry_outage_fail(&outage, 5000), 0);
+    assert_int_equal(retry_outage_fail(&outage, 5700),
+                     700);                                 /* another's failure, the same outage */
+    assert_int_equal(retry_outage_fail(&outage, 4999), 0); /* a clock that was read earlier */
+    retry_outage_end(&outage);
+    assert_int_equal(retry_outage_fail(&outage, 9000), 0);
+    assert_int_equal(retry_outage_fail(&outage, 9001), 1);
 }
 
 int main(void)
@@ -134,7 +118,7 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_wish_of_the_store),
         cmocka_unit_test(test_purse),
-        cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_outage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

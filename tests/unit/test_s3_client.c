@@ -284,6 +284,48 @@ static void test_budget(void **state)
     rig_stop(&rig, rig.get.tries);
 }
 
+/* Requests one after the other wait for the same store one budget in all. */
+static void test_one_outage(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.reply = OK_TEN},
+        {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"},
+    };
+    struct rig rig;
+    rig_start_with(&rig, SCRIPT, ARRAY_SIZE(SCRIPT),
+                   (struct s3_options){.retry_for_ms = 400, .stall_ms = 1000}, true);
+    assert_int_equal(rig_perform(&rig), 0);
+    size_t requests = 1;
+    const uint64_t begin_ms = clock_mono_ms();
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(rig_perform(&rig), -1);
+        assert_int_equal(rig.err.kind, ERR_RETRY);
+        assert_true(i == 0 || rig.get.tries == 1);
+        requests += rig.get.tries;
+    }
+    assert_in_range(clock_mono_ms() - begin_ms, 400, 800);
+    rig_stop(&rig, requests);
+}
+
+static void test_outage_ends(void **state)
+{
+    (void)state;
+    static const struct exchange SCRIPT[] = {
+        {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"},
+        {.reply = OK_TEN},
+        {.reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", .delay_ms = 250},
+        {.reply = OK_TEN},
+    };
+    struct rig rig;
+    rig_start_with(&rig, SCRIPT, ARRAY_SIZE(SCRIPT),
+                   (struct s3_options){.retry_for_ms = 500, .stall_ms = 1000}, false);
+    assert_int_equal(rig_perform(&rig), 0);
+    clock_sleep_ms(300); /* since the first failure: more than the budget leaves */
+    assert_int_equal(rig_perform(&rig), 0);
+    rig_stop(&rig, 4);
+}
+
 static void test_retry_after(void **state)
 {
     (void)state;
@@ -690,6 +732,8 @@ int main(void)
         cmocka_unit_test(test_error_of_same_size),
         cmocka_unit_test(test_slow_down_then_ok),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_one_outage),
+        cmocka_unit_test(test_outage_ends),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_budget_begins_anew_with_progress),
         cmocka_unit_test(test_never_answered),
