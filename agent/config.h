@@ -84,7 +84,7 @@ struct config {
 
     /* AWS */
     const char *region, *endpoint, *profile, *role_arn, *external_id;
-    const char *request_payer, *expected_bucket_owner, *ca_file;
+    const char *request_payer, *expected_bucket_owner, *ca_file, *sse_c_key_file;
     bool path_style, dualstack, fips, no_sign;
 
     struct config_memory *own; /* what the strings above live in */

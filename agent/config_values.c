@@ -105,6 +105,7 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_REQUEST_PAYER] = {.take = config_take_payer, .offset = FIELD(request_payer)},
     [OPTION_EXPECTED_BUCKET_OWNER] = {.take = config_take_account,
                                       .offset = FIELD(expected_bucket_owner)},
+    [OPTION_SSE_C_KEY_FILE] = {.take = config_take_text, .offset = FIELD(sse_c_key_file)},
     [OPTION_CA_FILE] = {.take = config_take_text, .offset = FIELD(ca_file)},
     [OPTION_DUALSTACK] = {.take = config_take_flag, .offset = FIELD(dualstack)},
     [OPTION_FIPS] = {.take = config_take_flag, .offset = FIELD(fips)},

@@ -151,6 +151,9 @@ static const struct option_info options[OPTION_COUNT] = {
                               "agree to pay for requests to a requester-pays bucket"},
     [OPTION_EXPECTED_BUCKET_OWNER] = {"expected-bucket-owner", 0, "ACCOUNT", GROUP_AWS, READ,
                                       "fail unless this account owns the bucket"},
+    [OPTION_SSE_C_KEY_FILE] =
+        {"sse-c-key-file", 0, "FILE", GROUP_AWS, READ,
+         "key of SSE-C that the objects are encrypted with: 32 bytes, or base64"},
     [OPTION_CA_FILE] = {"ca-file", 0, "FILE", GROUP_AWS, READ,
                         "certificates to trust instead of the system's"},
     [OPTION_DUALSTACK] = {"dualstack", 0, NULL, GROUP_AWS, READ, "IPv4 and IPv6 endpoints"},

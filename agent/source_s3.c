@@ -88,6 +88,7 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
         .fips = config->fips,
         .request_payer = config->request_payer,
         .expected_bucket_owner = config->expected_bucket_owner,
+        .sse_c_key_file = config->sse_c_key_file,
         .ca_file = told(config->ca_file, "AWS_CA_BUNDLE", NULL),
         .net_threads = config->net_threads,
         .connections = config->connections,

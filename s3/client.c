@@ -62,6 +62,7 @@ static struct s3_options copy_options(const struct s3_options *options)
     copy.request_payer = copy_or_null(options->request_payer);
     copy.expected_bucket_owner = copy_or_null(options->expected_bucket_owner);
     copy.ca_file = copy_or_null(options->ca_file);
+    copy.sse_c_key_file = NULL; /* read once, by take_key */
     return copy;
 }
 
@@ -112,6 +113,20 @@ static void start_nets(struct s3_client *client)
     }
 }
 
+static int take_key(struct s3_client *client, const char *path, const struct endpoint *endpoint,
+                    struct err *e)
+{
+    if (path == NULL) {
+        return 0;
+    }
+    if (!sse_c_may_go_to(endpoint->base)) {
+        (void)err_set(e, ERR_CONFIG, "--sse-c-key-file: the key would go to %s in the clear",
+                      endpoint->base);
+        return err_hint(e, "give an --endpoint with https");
+    }
+    return sse_c_read(path, &client->sse_c, e);
+}
+
 int s3_client_new(const struct s3_options *options, struct s3_client **ret, struct err *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -126,6 +141,11 @@ int s3_client_new(const struct s3_options *options, struct s3_client **ret, stru
         return -1;
     }
     struct s3_client *client = xcalloc(1, sizeof(*client));
+    if (take_key(client, options->sse_c_key_file, endpoint, e) != 0) {
+        endpoint_free(endpoint);
+        free(client);
+        return -1;
+    }
     client->options = copy_options(options);
     client->endpoint = endpoint;
     client->endpoint_count = 1;
@@ -413,6 +433,7 @@ void s3_client_free(struct s3_client *client)
     }
     mutex_done(&client->lock);
     free_options(&client->options);
+    sse_c_wipe(&client->sse_c);
     free(client);
 }
 

@@ -22,6 +22,7 @@
 #include "s3/retry.h"
 #include "s3/s3.h"
 #include "s3/sigv4.h"
+#include "s3/sse_c.h"
 
 enum {
     CLIENT_NETS_MAX = 64, /* a bit each in a wake mask */
@@ -57,6 +58,7 @@ struct net;
 struct s3_client {
     /* set once */
     struct s3_options options; /* its strings are copies */
+    struct sse_c sse_c;        /* secret */
     struct net *nets[CLIENT_NETS_MAX];
     unsigned net_count;
 

@@ -6,19 +6,32 @@
 #include "agent/base/clock.h"
 #include "s3/uri.h"
 
-/* What a policy has to allow for this request. */
-static const char *action_of(const struct answer_want *want)
+static bool has_version(const struct s3_get *get)
 {
-    if (want->page) {
-        return "s3:ListBucket";
+    return get->version_id != NULL && get->version_id[0] != '\0';
+}
+
+enum { HEADERS_MAX = 5 + SSE_C_HEADERS }; /* range, ETag, checksum or type, payer, owner */
+
+/* What a policy has to allow for this request. */
+static const char *action_of(const struct request *request)
+{
+    const struct s3_get *const get = request->get;
+    if (request->want.page) {
+        return request->client->options.version_at_ms > 0 ? "s3:ListBucketVersions"
+                                                          : "s3:ListBucket";
     }
-    return want->restore ? "s3:RestoreObject" : "s3:GetObject"; /* of HEAD, too */
+    if (request->want.restore) {
+        return "s3:RestoreObject";
+    }
+    /* Of HEAD, too. */
+    return has_version(get) ? "s3:GetObjectVersion" : "s3:GetObject";
 }
 
 static void fill_asked(struct request *request)
 {
     request->want.asked = (struct denial_asked){
-        .action = action_of(&request->want),
+        .action = action_of(request),
         .list = request->want.page,
         .bucket = request->client->options.bucket,
         .key = request->get->key,
@@ -91,6 +104,10 @@ static size_t fill_headers(const struct request *request, struct sigv4_pair *ret
         ret[count++] =
             (struct sigv4_pair){"x-amz-expected-bucket-owner", options->expected_bucket_owner};
     }
+    if (!request->want.page && !request->want.restore) {
+        count += sse_c_headers(&request->client->sse_c, ret + count);
+    }
+    ASSERT(count <= HEADERS_MAX);
     return count;
 }
 
@@ -113,7 +130,7 @@ static size_t fill_query(struct request *request, struct sigv4_pair *ret)
         ASSERT(fits);
         ret[count++] = (struct sigv4_pair){"partNumber", buf_str(&request->part_number)};
     }
-    if (get->version_id != NULL && get->version_id[0] != '\0') {
+    if (has_version(get)) {
         ret[count++] = (struct sigv4_pair){"versionId", get->version_id};
     }
     return count;
@@ -221,7 +238,7 @@ static const char *method_of(const struct answer_want *want)
 
 int compose_request(struct request *request, struct sigv4_key_cache *cache, struct err *e)
 {
-    struct sigv4_pair headers[8];
+    struct sigv4_pair headers[HEADERS_MAX];
     struct sigv4_pair query[SIGV4_PAIRS_MAX];
     const struct endpoint *const endpoint = request->get->transfer->endpoint;
     fill_want(request);

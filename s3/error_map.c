@@ -47,7 +47,8 @@ static const struct error_rule NO_EXPEDITED = {
     VERDICT_FAIL, ERR_RETRY, false,
     "S3 has no room for expedited retrievals now: take --thaw-tier standard, or try again later"};
 static const struct error_rule WANTS_KEY = {
-    VERDICT_FAIL, ERR_AUTH, false, "the object is encrypted with a customer's key: give that one"};
+    VERDICT_FAIL, ERR_AUTH, false,
+    "the object is encrypted with a customer's key: give that one with --sse-c-key-file"};
 static const struct error_rule WANTS_TLS = {VERDICT_FAIL, ERR_CONFIG, false,
                                             "give an --endpoint with https"};
 static const struct error_rule BAD_OWNER = {VERDICT_FAIL, ERR_CONFIG, false,

@@ -12,7 +12,7 @@
 #include "s3/client.h"
 
 enum {
-    REQUEST_LINES_MAX = 16,      /* request headers; host, 5 of ours and 4 of the signer */
+    REQUEST_LINES_MAX = 16,      /* request headers; host, 8 of ours and 4 of the signer */
     REQUEST_PAGE_MAX = 16 << 20, /* a listing's page: 1,000 keys of 1 KiB take 4 MiB encoded */
 };
 

@@ -51,16 +51,17 @@ struct s3_options {
     bool dualstack, fips;
     const char *request_payer; /* NULL, or "requester" */
     const char *expected_bucket_owner;
-    const char *ca_file;   /* NULL: the system's */
-    unsigned net_threads;  /* at least 1 */
-    unsigned connections;  /* most requests in flight, shared out over the net threads */
-    uint64_t retry_for_ms; /* see "How long"; 0: one try */
-    uint64_t contact_ms;   /* the same as long as the store has never answered; 0: no less */
-    uint64_t stall_ms;     /* see "How long"; 0: never cut */
-    uint64_t bandwidth;    /* bytes per second for all together, 0: no limit */
-    struct creds *creds;   /* borrowed; NULL only with no_sign */
-    uint64_t seed;         /* of the retry jitter */
-    int64_t version_at_ms; /* listings show a versioned bucket as it was then; 0: as it is */
+    const char *sse_c_key_file; /* of the key that the objects are encrypted with; NULL: none */
+    const char *ca_file;        /* NULL: the system's */
+    unsigned net_threads;       /* at least 1 */
+    unsigned connections;       /* most requests in flight, shared out over the net threads */
+    uint64_t retry_for_ms;      /* see "How long"; 0: one try */
+    uint64_t contact_ms;        /* the same as long as the store has never answered; 0: no less */
+    uint64_t stall_ms;          /* see "How long"; 0: never cut */
+    uint64_t bandwidth;         /* bytes per second for all together, 0: no limit */
+    struct creds *creds;        /* borrowed; NULL only with no_sign */
+    uint64_t seed;              /* of the retry jitter */
+    int64_t version_at_ms;      /* listings show a versioned bucket as it was then; 0: as it is */
 };
 
 struct s3_client;
@@ -80,8 +81,8 @@ struct s3_client;
  * 20 s.
  */
 
-/* Starts the net threads. Fails with ERR_CONFIG (options) only; touches no network. Copies the
- * options' strings. */
+/* Starts the net threads. Fails with ERR_CONFIG (options, and what is in files they name) only;
+ * touches no network. Copies the options' strings. */
 int s3_client_new(const struct s3_options *options, struct s3_client **ret,
                   struct err *e) MUST_CHECK;
 /* Cancels what is under way, waits for the net threads, frees. NULL is fine. */

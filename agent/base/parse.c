@@ -71,6 +71,42 @@ bool parse_hex(const char *text, size_t size, uint8_t *ret_bytes, size_t bytes)
     return true;
 }
 
+static int base64_digit(char c)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *const at = c == '\0' ? NULL : strchr(DIGITS, c);
+    return at == NULL ? -1 : (int)(at - DIGITS);
+}
+
+bool parse_base64(const char *text, size_t size, uint8_t *ret_bytes, size_t bytes)
+{
+    if (size != (bytes + 2) / 3 * 4) {
+        return false;
+    }
+    uint32_t bits = 0;
+    unsigned count = 0;
+    size_t made = 0;
+    for (size_t i = 0; i < size && made < bytes; i++) {
+        const int digit = base64_digit(text[i]);
+        if (digit < 0) {
+            return false;
+        }
+        bits = (bits << 6 | (uint32_t)digit) & 0xffffff;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            ret_bytes[made] = (uint8_t)(bits >> count);
+            made++;
+        }
+    }
+    for (size_t i = size - (3 - bytes % 3) % 3; i < size; i++) {
+        if (text[i] != '=') {
+            return false;
+        }
+    }
+    return made == bytes;
+}
+
 static size_t count_digits(const char *text)
 {
     return strspn(text, "0123456789");

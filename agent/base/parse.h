@@ -12,6 +12,9 @@ bool parse_i64(const char *text, size_t size, int64_t *ret);
 bool parse_hex(const char *text, size_t size, uint8_t *ret_bytes,
                size_t bytes); /* size == 2*bytes */
 
+/* With its padding; size == (bytes + 2) / 3 * 4. On false ret_bytes may hold a part. */
+bool parse_base64(const char *text, size_t size, uint8_t *ret_bytes, size_t bytes);
+
 /* "4096", "64K", "8M", "2G", "1T" (powers of 1024, optional "iB" or "B"). */
 bool parse_bytes(const char *text, uint64_t *ret_bytes);
 
