@@ -49,6 +49,9 @@ static const struct error_rule NO_EXPEDITED = {
 static const struct error_rule WANTS_KEY = {
     VERDICT_FAIL, ERR_AUTH, false,
     "the object is encrypted with a customer's key: give that one with --sse-c-key-file"};
+static const struct error_rule WANTS_NO_KEY = {
+    VERDICT_FAIL, ERR_CONFIG, false,
+    "this object is not encrypted with a customer's key: run without --sse-c-key-file"};
 static const struct error_rule WANTS_TLS = {VERDICT_FAIL, ERR_CONFIG, false,
                                             "give an --endpoint with https"};
 static const struct error_rule BAD_OWNER = {VERDICT_FAIL, ERR_CONFIG, false,
@@ -230,6 +233,9 @@ static const struct error_rule *refine(const struct error_rule *rule, const char
     }
     if (strstr(message, "secure connection") != NULL) {
         return &WANTS_TLS;
+    }
+    if (strstr(message, "encryption parameters are not applicable") != NULL) {
+        return &WANTS_NO_KEY;
     }
     return strstr(message, "Server Side Encryption") != NULL ? &WANTS_KEY : rule;
 }

@@ -1,9 +1,11 @@
 """HTTP/1.1 by hand over asyncio, in a thread of the test's process."""
 
 import asyncio
+import base64
 import collections
 import dataclasses
 import email.utils
+import hashlib
 import socket
 import struct
 import threading
@@ -15,6 +17,7 @@ from . import sigv4
 from .store import CHUNK, Store
 
 ACCESS_KEY = "AKIAPENATESTEST00001"
+SSE_C = "x-amz-server-side-encryption-customer-"
 SECRET_KEY = "penates-test-secret/not+a+real=one"
 
 
@@ -195,6 +198,8 @@ class FakeS3:
         lines = [f"HTTP/1.1 {status} X"]
         headers.setdefault("Date", email.utils.formatdate(self.now(), usegmt=True))
         headers.setdefault("Content-Length", str(len(body)))
+        if "x-amz-request-payer" in self.demanded:
+            headers["x-amz-request-charged"] = "requester"
         for name, value in headers.items():
             if value is None:
                 continue
@@ -346,6 +351,28 @@ class FakeS3:
                 return thing
         raise sigv4.Refused(404, "NoSuchVersion", "The specified version does not exist.")
 
+    def _check_sse_c(self, request, thing):
+        """As AWS answers; it wants all three headers, on GET and HEAD of an object alone."""
+        given = {name.removeprefix(SSE_C): value for name, value in request.headers.items()
+                 if name.startswith(SSE_C)}
+        if not thing.sse_c_md5:
+            if given:
+                raise sigv4.Refused(400, "InvalidRequest", "The encryption parameters are not "
+                                    "applicable to this object.")
+            return
+        if given.keys() != {"algorithm", "key", "key-md5"}:
+            raise sigv4.Refused(400, "InvalidRequest", "The object was stored using a form of "
+                                "Server Side Encryption. The correct parameters must be provided "
+                                "to retrieve the object.")
+        key = base64.b64decode(given["key"], validate=True)
+        md5 = base64.b64encode(hashlib.md5(key).digest()).decode()
+        if given["algorithm"] != "AES256" or len(key) != 32 or md5 != given["key-md5"]:
+            raise sigv4.Refused(400, "InvalidArgument", "The calculated MD5 hash of the key did "
+                                "not match the hash that was provided.")
+        if md5 != thing.sse_c_md5:
+            raise sigv4.Refused(403, "AccessDenied", "Requests specifying Server Side Encryption "
+                                "with Customer provided keys must provide the correct secret key.")
+
     def _span(self, request, thing):
         """(first, size, status, part count) that the request asks for."""
         total = thing.body.size
@@ -380,6 +407,9 @@ class FakeS3:
             headers["x-amz-mp-parts-count"] = str(parts)
         if "no ETag" in self.quirks:
             headers["ETag"] = None
+        if thing.sse_c_md5:
+            headers[SSE_C + "algorithm"] = "AES256"
+            headers[SSE_C + "key-md5"] = thing.sse_c_md5
         headers.update(thing.headers)
         return headers
 
@@ -392,6 +422,7 @@ class FakeS3:
         if thing.storage_class in ("GLACIER", "DEEP_ARCHIVE") and request.method == "GET":
             raise sigv4.Refused(403, "InvalidObjectState",
                                 "The operation is not valid for the object's storage class")
+        self._check_sse_c(request, thing)
         first, size, status, parts = self._span(request, thing)
         if fault and fault.ignore_range:
             first, size, status = 0, thing.body.size, 200

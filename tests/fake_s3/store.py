@@ -65,6 +65,7 @@ class Object:
     modified: str = "2026-11-23T08:00:00.000Z"
     part_sizes: list = dataclasses.field(default_factory=list)
     headers: dict = dataclasses.field(default_factory=dict)  # sent as they are
+    sse_c_md5: str = ""  # of the customer's key that it is encrypted with
     version_id: str = "null"
     is_marker: bool = False
 

@@ -98,6 +98,8 @@ static const struct row {
     {GET, 400, "InvalidEncryptionAlgorithmError", "", VERDICT_FAIL, 77, "customer's key"},
     {GET, 400, "InvalidRequest", "The object was stored using a form of Server Side Encryption.",
      VERDICT_FAIL, 77, "customer's key"},
+    {GET, 400, "InvalidRequest", "The encryption parameters are not applicable to this object.",
+     VERDICT_FAIL, 64, "without --sse-c-key-file"},
     {GET, 400, "InvalidArgument",
      "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a "
      "secure connection.",
