@@ -100,11 +100,16 @@ static void test_where_it_may_go(void **state)
         const char *base;
         bool may;
     } CASES[] = {
-        {"https://s3.eu-west-1.amazonaws.com", true}, {"http://127.0.0.1:9000", true},
-        {"http://127.1.2.3", true},                   {"http://[::1]:9000", true},
-        {"http://localhost:9000", false},             {"http://127.0.0.1.example.com", false},
-        {"http://128.0.0.1", false},                  {"http://[::2]", false},
-        {"http://minio:9000", false},                 {"http://", false},
+        {"https://s3.eu-west-1.amazonaws.com", true},
+        {"http://127.0.0.1:9000", true},
+        {"http://127.1.2.3", true},
+        {"http://[::1]:9000", true},
+        {"http://localhost:9000", false},
+        {"http://127.0.0.1.example.com", false},
+        {"http://128.0.0.1", false},
+        {"http://[::2]", false},
+        {"http://minio:9000", false},
+        {"http://", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         assert_int_equal(sse_c_may_go_to(CASES[i].base), CASES[i].may);
