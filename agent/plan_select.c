@@ -173,18 +173,23 @@ void plan_select_bounds(const struct selection *selection, const struct catalog_
 static int no_point(const struct selection *selection, const char *token,
                     const struct source *source, struct err *e)
 {
-    char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
+    char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE], seen[TIME_TEXT_SIZE];
+    const bool was = selection->version_at_ms != 0;
+    const char *const at = was ? format_time(selection->version_at_ms, seen) : "";
+    autofree char *what = xasprintf("'%s'%s%s has no snapshot of token %s", source->name,
+                                    was ? " as it was at " : "", at, token);
     if (selection->has_range) {
-        (void)err_set(e, ERR_NO_BACKUP, "'%s' has no snapshot of token %s between %s and %s",
-                      source->name, token, format_time(selection->range_start_ms, from),
+        (void)err_set(e, ERR_NO_BACKUP, "%s between %s and %s", what,
+                      format_time(selection->range_start_ms, from),
                       format_time(selection->range_end_ms, to));
     } else if (selection->at_latest) {
-        (void)err_set(e, ERR_NO_BACKUP, "'%s' has no snapshot of token %s", source->name, token);
+        (void)err_set(e, ERR_NO_BACKUP, "%s", what);
     } else {
-        (void)err_set(e, ERR_NO_BACKUP, "'%s' has no snapshot of token %s at or before %s",
-                      source->name, token, format_time(selection->at_ms, to));
+        (void)err_set(e, ERR_NO_BACKUP, "%s at or before %s", what,
+                      format_time(selection->at_ms, to));
     }
-    return err_hint(e, "see what there is with 'penates list %s'", source->name);
+    return err_hint(e, "see what there is with 'penates list %s%s%s'", source->name,
+                    was ? " --source-version-at " : "", at);
 }
 
 /* The newest restore point of the token in either dialect; of two at one time the v2 one, for it

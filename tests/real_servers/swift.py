@@ -29,7 +29,7 @@ user = {user}
 workers = 0
 log_address = /dev/null
 [pipeline:main]
-pipeline = catch_errors cache s3api tempauth slo proxy-server
+pipeline = catch_errors cache s3api tempauth slo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -48,6 +48,11 @@ use = egg:swift#tempauth
 user_t_u = penates-swift-secret .admin
 [filter:slo]
 use = egg:swift#slo
+[filter:versioned_writes]
+use = egg:swift#versioned_writes
+allow_object_versioning = true
+[filter:symlink]
+use = egg:swift#symlink
 """
 
 
