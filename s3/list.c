@@ -3,6 +3,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
 #include "s3/client.h"
+#include "s3/list_token.h"
 #include "s3/list_versions.h"
 #include "s3/request.h"
 
@@ -18,7 +19,7 @@ struct fetch {
     struct s3_get get;
     struct client_page page;
     struct sigv4_pair query[QUERY_PAIRS_MAX];
-    char *prefix, *start_after, *token;
+    char *prefix, *start_after, *token, *id_marker;
 
     /* net thread until done */
     struct buf body;
@@ -55,6 +56,7 @@ static void fetch_free(struct fetch *fetch)
     free(fetch->prefix);
     free(fetch->start_after);
     free(fetch->token);
+    free(fetch->id_marker);
     cond_done(&fetch->cond);
     mutex_done(&fetch->lock);
     free(fetch);
@@ -82,18 +84,14 @@ static size_t fill_start(struct fetch *fetch, enum list_kind kind, struct sigv4_
         return query[0].value == NULL ? 0 : 1;
     }
     size_t count = 0;
-    const char *key_marker = fetch->start_after;
-    if (fetch->token != NULL) {
-        char *const end = strchr(fetch->token, '\n');
-        ASSERT(end != NULL);
-        *end = '\0';
-        key_marker = end + 1;
-    }
+    const char *const token = fetch->token;
+    const char *const key_marker = token == NULL ? fetch->start_after : list_token_key(token);
     if (key_marker != NULL) {
         query[count++] = (struct sigv4_pair){"key-marker", key_marker};
     }
-    if (fetch->token != NULL && fetch->token[0] != '\0') {
-        query[count++] = (struct sigv4_pair){"version-id-marker", fetch->token};
+    if (token != NULL && token[0] != '\n') {
+        fetch->id_marker = xstrndup(token, strcspn(token, "\n"));
+        query[count++] = (struct sigv4_pair){"version-id-marker", fetch->id_marker};
     }
     return count;
 }
@@ -240,8 +238,7 @@ static int parse_page(struct listing *listing, struct slice body, struct list_pa
     if (listing->kind == LIST_OBJECTS || ret->enough) {
         return 0;
     }
-    const char *const marker = strchr(buf_str(&ret->token), '\n');
-    const char *const open = ret->truncated && marker != NULL ? marker + 1 : "";
+    const char *const open = ret->truncated ? list_token_key(buf_str(&ret->token)) : "";
     const int outcome = list_versions_end_page(&listing->versions, open, e);
     ret->enough = outcome == 1;
     return outcome < 0 ? -1 : 0;
@@ -255,7 +252,7 @@ static int read_page(struct listing *listing, const struct fetch *fetch, struct 
     __attribute__((cleanup(list_page_done))) struct list_page page = LIST_PAGE_INIT;
     autobuf struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
     struct fetch *next = NULL;
-    if (list_xml_find_token(body, listing->kind, &ahead)) {
+    if (list_token_find(body, listing->kind, &ahead)) {
         next = fetch_start(listing, buf_str(&ahead));
     }
     if (parse_page(listing, body, &page, e) != 0) {

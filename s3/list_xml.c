@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/parse.h"
+#include "s3/list_token.h"
 #include "s3/uri.h"
 #include "s3/xml.h"
 
@@ -37,11 +38,6 @@ struct page_reader {
     char version_id[LIST_VERSION_MAX + 1];
     struct list_record record;
 };
-
-static bool contains(struct slice text, const char *word)
-{
-    return text.size > 0 && memmem(text.data, text.size, word, strlen(word)) != NULL;
-}
 
 /* Without quotes; what does not fit counts as not told. */
 static void copy_etag(struct page_reader *reader, const struct buf *text)
@@ -108,20 +104,9 @@ static int take_size(struct page_reader *reader, const struct buf *text, struct 
     return 0;
 }
 
-/* It goes into queries and tokens. */
-static bool is_version_id(const struct buf *text)
-{
-    for (size_t i = 0; i < text->size; i++) {
-        if (text->data[i] <= ' ' || text->data[i] > '~') {
-            return false;
-        }
-    }
-    return text->size <= LIST_VERSION_MAX;
-}
-
 static int take_version_id(struct page_reader *reader, const struct buf *text, struct err *e)
 {
-    if (!is_version_id(text)) {
+    if (!list_token_is_version_id(text)) {
         return err_set(e, ERR_CORRUPT, "listing: the version id of '%.200s' is none",
                        buf_str(&reader->key));
     }
@@ -263,13 +248,6 @@ static int on_end(void *ctx, const char *name, unsigned depth, const struct buf 
     return depth == 1 ? take_page_fact(reader, name, text, e) : 0;
 }
 
-static bool join_markers(const struct buf *version, const struct buf *key, struct buf *ret)
-{
-    buf_clear(ret);
-    return buf_append(ret, buf_str(version), version->size) && buf_append_char(ret, '\n') &&
-           buf_append(ret, buf_str(key), key->size);
-}
-
 /* Swift encodes keys, but not the marker; it then is the last key as it stands. */
 static int make_token(struct page_reader *reader, struct err *e)
 {
@@ -279,8 +257,8 @@ static int make_token(struct page_reader *reader, struct err *e)
         uri_decode(buf_str(next), next->size, true, &decoded)) {
         next = &decoded;
     }
-    if (!is_version_id(&reader->next_version) ||
-        !join_markers(&reader->next_version, next, &reader->page.token)) {
+    if (!list_token_is_version_id(&reader->next_version) ||
+        !list_token_join(&reader->next_version, next, &reader->page.token)) {
         return err_set(e, ERR_CORRUPT, "listing: senseless markers of the next page");
     }
     return 0;
@@ -319,7 +297,7 @@ int list_xml_parse(struct slice body, enum list_kind kind, list_record_fn *fn, v
         .ctx = ctx,
         /* Looked for ahead, because some stores (MinIO) say it after the last entry. Within the
          * text of a key it could not stand like this: '<' is escaped there. */
-        .url = contains(body, "<EncodingType>url</EncodingType>"),
+        .url = list_token_sees(body, LIST_URL_TOLD),
         .page = LIST_PAGE_INIT,
         .key = BUF_INIT(LIST_KEY_MAX),
         .next_key = BUF_INIT(3 * LIST_KEY_MAX), /* each byte as %XX */
@@ -337,80 +315,4 @@ int list_xml_parse(struct slice body, enum list_kind kind, list_record_fn *fn, v
     list_page_done(ret);
     *ret = reader.page;
     return 0;
-}
-
-/* The five entities of XML and decimal references, which is all that a token needs. */
-static bool unescape(const char *text, size_t size, struct buf *ret)
-{
-    static const struct {
-        const char *entity;
-        char c;
-    } ENTITIES[] = {{"&amp;", '&'},   {"&lt;", '<'},  {"&gt;", '>'},   {"&quot;", '"'},
-                    {"&apos;", '\''}, {"&#34;", '"'}, {"&#39;", '\''}, {"&#43;", '+'}};
-    for (size_t at = 0; at < size;) {
-        size_t taken = 1;
-        char c = text[at];
-        if (c == '<') {
-            return false;
-        }
-        if (c == '&') {
-            taken = 0;
-            for (size_t i = 0; i < ARRAY_SIZE(ENTITIES) && taken == 0; i++) {
-                const size_t entity = strlen(ENTITIES[i].entity);
-                if (size - at >= entity && memcmp(text + at, ENTITIES[i].entity, entity) == 0) {
-                    taken = entity;
-                    c = ENTITIES[i].c;
-                }
-            }
-        }
-        if (taken == 0 || !buf_append_char(ret, c)) {
-            return false;
-        }
-        at += taken;
-    }
-    return ret->size > 0;
-}
-
-/* The text of the first element of this name, which has no attributes. */
-static bool find_text(struct slice body, const char *name, struct buf *ret)
-{
-    char open[64], close[64];
-    const int open_size = snprintf(open, sizeof(open), "<%s>", name);
-    const int close_size = snprintf(close, sizeof(close), "</%s>", name);
-    ASSERT(open_size > 0 && close_size > open_size && (size_t)close_size < sizeof(close));
-    const char *const text = (const char *)body.data;
-    const char *begin = memmem(text, body.size, open, (size_t)open_size);
-    if (begin == NULL) {
-        return false;
-    }
-    begin += open_size;
-    const char *const end =
-        memmem(begin, (size_t)(text + body.size - begin), close, (size_t)close_size);
-    return end != NULL && unescape(begin, (size_t)(end - begin), ret);
-}
-
-static bool find_markers(struct slice body, struct buf *ret)
-{
-    autobuf struct buf told = BUF_INIT(3 * LIST_KEY_MAX);
-    autobuf struct buf key = BUF_INIT(LIST_KEY_MAX);
-    autobuf struct buf version = BUF_INIT(LIST_VERSION_MAX);
-    const bool url = contains(body, "<EncodingType>url</EncodingType>");
-    return find_text(body, "NextKeyMarker", &told) &&
-           (url ? uri_decode(buf_str(&told), told.size, true, &key)
-                : buf_append(&key, buf_str(&told), told.size)) &&
-           find_text(body, "NextVersionIdMarker", &version) && is_version_id(&version) &&
-           join_markers(&version, &key, ret);
-}
-
-bool list_xml_find_token(struct slice body, enum list_kind kind, struct buf *ret_token)
-{
-    buf_clear(ret_token);
-    const bool found =
-        contains(body, "<IsTruncated>true</IsTruncated>") &&
-        (kind == LIST_VERSIONS ? find_markers(body, ret_token)
-                               : find_text(body, "NextContinuationToken", ret_token));
-    if (!found) {
-        buf_clear(ret_token);
-    }
-    return found;
 }

@@ -29,12 +29,10 @@ struct list_record {
 typedef int list_record_fn(void *ctx, const struct list_record *record, struct err *e);
 
 struct list_page {
-    bool truncated; /* another page follows */
-    bool enough;    /* fn said so */
-    size_t entries; /* records given to fn */
-    /* Where the next page begins, when truncated: the continuation token; of versions the next id
-     * marker, which may be "", a line end, which no id has, and the next key marker. */
-    struct buf token;
+    bool truncated;   /* another page follows */
+    bool enough;      /* fn said so */
+    size_t entries;   /* records given to fn */
+    struct buf token; /* where the next page begins, when truncated: see list_token.h */
 };
 
 #define LIST_PAGE_INIT ((struct list_page){.token = BUF_INIT(LIST_TOKEN_MAX)})
@@ -44,9 +42,5 @@ void list_page_done(struct list_page *page);
 /* ERR_CORRUPT: not a listing, cut short, or senseless. ERR_LIMIT. Else what fn failed with. */
 int list_xml_parse(struct slice body, enum list_kind kind, list_record_fn *fn, void *ctx,
                    struct list_page *ret, struct err *e) MUST_CHECK;
-
-/* A quick look ahead for the token, so that the next page can be asked for before this one is
- * parsed. False when there is none or it is not plain to see. */
-bool list_xml_find_token(struct slice body, enum list_kind kind, struct buf *ret_token);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "s3/list_token.h"
 #include "s3/list_versions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,7 +53,7 @@ static void parse(struct slice body, enum list_kind kind, struct seen *seen)
     ASSERT(kind == LIST_OBJECTS || outcome != 0 || page.token.size == 0 || id_end != NULL);
     list_page_done(&page);
     autobuf struct buf token = BUF_INIT(LIST_TOKEN_MAX);
-    const bool found = list_xml_find_token(body, kind, &token);
+    const bool found = list_token_find(body, kind, &token);
     ASSERT(found == (token.size > 0));
 }
 

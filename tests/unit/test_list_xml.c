@@ -1,4 +1,4 @@
-#include "s3/list_xml.h"
+#include "s3/list_token.h"
 #include "tests/unit/unit.h"
 
 struct seen {
@@ -224,8 +224,8 @@ static void test_token(void **state)
 #undef MORE
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
-        const bool found = list_xml_find_token(slice_of(CASES[i].text, strlen(CASES[i].text)),
-                                               LIST_OBJECTS, &ahead);
+        const bool found =
+            list_token_find(slice_of(CASES[i].text, strlen(CASES[i].text)), LIST_OBJECTS, &ahead);
         assert_int_equal(found, CASES[i].ahead[0] != '\0');
         assert_string_equal(buf_str(&ahead), CASES[i].ahead);
         buf_done(&ahead);
@@ -300,8 +300,7 @@ static void test_version_markers(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         const struct slice text = slice_of(CASES[i].text, strlen(CASES[i].text));
         autobuf struct buf ahead = BUF_INIT(LIST_TOKEN_MAX);
-        assert_int_equal(list_xml_find_token(text, LIST_VERSIONS, &ahead),
-                         CASES[i].ahead[0] != '\0');
+        assert_int_equal(list_token_find(text, LIST_VERSIONS, &ahead), CASES[i].ahead[0] != '\0');
         assert_string_equal(buf_str(&ahead), CASES[i].ahead);
         struct seen seen = {.count = 0};
         struct list_page page = LIST_PAGE_INIT;
