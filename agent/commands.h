@@ -9,6 +9,7 @@ int list_run(const struct config *config, struct err *e) MUST_CHECK;
 int plan_run(const struct config *config, struct err *e) MUST_CHECK;
 int restore_run(const struct config *config, struct err *e) MUST_CHECK;
 int verify_run(const struct config *config, struct err *e) MUST_CHECK;
+int doctor_run(const struct config *config, struct err *e) MUST_CHECK;
 int status_run(const struct config *config, struct err *e) MUST_CHECK;
 int policy_run(const struct config *config, struct err *e) MUST_CHECK;
 int help_run(const struct config *config, struct err *e) MUST_CHECK;

@@ -10,6 +10,10 @@
 
 #define DEFAULT_FILE "/etc/penates/penates.conf"
 
+/* For a quick answer; once through a name server that loses the first question (5 s, resolv.conf(5))
+ * has to be enough. */
+enum { DOCTOR_RETRY_MS = 8000 };
+
 static struct config *config_new(void)
 {
     struct config *config = (struct config *)xcalloc(1, sizeof(*config));
@@ -141,6 +145,7 @@ static void take_words(struct config *config, const struct option_bag *bag)
     case COMMAND_RESTORE:
     case COMMAND_VERIFY:
     case COMMAND_POLICY:
+    case COMMAND_DOCTOR:
         config->source = config->argument != NULL ? config->argument : bag->source;
         break;
     case COMMAND_DECODE:
@@ -158,6 +163,7 @@ static bool needs_source(const struct config *config)
     case COMMAND_PLAN:
     case COMMAND_VERIFY:
     case COMMAND_POLICY:
+    case COMMAND_DOCTOR:
         return true;
     case COMMAND_RESTORE:
         return config->plan_in == NULL;
@@ -247,6 +253,9 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
         return -1;
     }
     take_words(config, bag);
+    if (config->command == COMMAND_DOCTOR && option_bag_last(bag, OPTION_RETRY_FOR) == NULL) {
+        config->retry_for_ms = DOCTOR_RETRY_MS;
+    }
     if (config->memory == 0) {
         config->memory = config_default_memory();
     }

@@ -22,6 +22,7 @@ enum command {
     COMMAND_DECODE,
     COMMAND_STATUS,
     COMMAND_POLICY,
+    COMMAND_DOCTOR,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -34,7 +35,7 @@ enum { CONFIG_TARGETS_MAX = 16 };
 struct config {
     enum command command;
     const char *argument; /* SOURCE, DIR, FILE or the command to explain; NULL: none */
-    const char *source;   /* SOURCE of list, plan, restore, verify, policy */
+    const char *source;   /* SOURCE of list, plan, restore, verify, policy, doctor */
 
     struct selection selection;
 

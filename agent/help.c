@@ -49,6 +49,13 @@ static const struct {
          "getting below the prefixes of the cluster. Asks nobody.",
          {"penates policy s3://bucket/backup --cluster prod --source-region us-east-1",
           "penates policy s3://bucket/backup --cluster prod --format v2"}},
+    [COMMAND_DOCTOR] =
+        {"Checks credentials, endpoint, clock, region, listing, reading, encryption, target and "
+         "disk,\neach on its own, with the options of the restore, and prints what works and "
+         "what does not.\nEnds as the restore would at the first thing that fails. Writes "
+         "nothing.",
+         {"penates doctor s3://bucket/backup --into /var/lib/cassandra/data",
+          "penates doctor s3://bucket/backup --cluster prod --json"}},
     [COMMAND_HELP] = {"Explains a command, or lists them all.",
                       {"penates help", "penates help restore"}},
     [COMMAND_VERSION] = {"Prints the version of penates and of the libraries it runs with.",

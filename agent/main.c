@@ -23,6 +23,8 @@ static int run(const struct config *config, struct err *e)
         return status_run(config, e);
     case COMMAND_POLICY:
         return policy_run(config, e);
+    case COMMAND_DOCTOR:
+        return doctor_run(config, e);
     case COMMAND_HELP:
         return help_run(config, e);
     case COMMAND_VERSION:

@@ -427,7 +427,7 @@ static int check_names(const struct target *target, const struct plan *plan, str
     return 0;
 }
 
-static int check_rights(const struct target *target, struct err *e)
+int target_check_rights(const struct target *target, struct err *e)
 {
     const struct config *const config = target->config;
     for (unsigned i = 0; i < target->dir_count; i++) {
@@ -499,7 +499,7 @@ int target_check(struct target *target, const struct plan *plan, struct err *e)
     target->file_count = plan->file_count;
     target->table_count = plan->table_count;
     if (check_replace(target->config, plan, e) < 0 || check_staged(target, plan, e) < 0 ||
-        check_rights(target, e) < 0) {
+        target_check_rights(target, e) < 0) {
         return -1;
     }
     struct preflight pre = {.target = target, .plan = plan};

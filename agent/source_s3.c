@@ -15,6 +15,7 @@ struct source_s3 {
     struct source face;  /* first, for the casts below */
     struct creds *creds; /* NULL: requests are not signed */
     struct s3_client *client;
+    bool region_known;
 };
 
 static struct s3_client *client_of(struct source *source)
@@ -51,6 +52,12 @@ static void free_all(struct source *source)
     free(s3);
 }
 
+/* To wait longer for a byte than for an answer at all would stretch the budget. */
+static uint64_t stall_ms(uint64_t retry_for_ms)
+{
+    return retry_for_ms > 0 && retry_for_ms < STALL_MS ? retry_for_ms : STALL_MS;
+}
+
 /* What was configured, else what the variables of the AWS CLI say; an empty one says nothing. */
 static const char *told(const char *configured, const char *name, const char *other)
 {
@@ -64,11 +71,22 @@ static const char *told(const char *configured, const char *name, const char *ot
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
+static const struct source_ops OPS = {
+    .list = list, .get = get, .cancel = cancel, .stats = stats, .free = free_all};
+
+struct source_s3_parts source_s3_parts(struct source *source)
+{
+    if (source->ops != &OPS) {
+        return (struct source_s3_parts){.client = NULL};
+    }
+    const struct source_s3 *s3 = (const struct source_s3 *)source;
+    return (struct source_s3_parts){
+        .client = s3->client, .creds = s3->creds, .region_known = s3->region_known};
+}
+
 int source_s3_open(const struct config *config, const char *bucket, struct source **ret,
                    struct err *e)
 {
-    static const struct source_ops OPS = {
-        .list = list, .get = get, .cancel = cancel, .stats = stats, .free = free_all};
     ASSERT(config->net_threads > 0 && config->connections > 0);
     struct source_s3 *s3 = xcalloc(1, sizeof(*s3));
     s3->face.ops = &OPS;
@@ -94,12 +112,13 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
         .connections = config->connections,
         .retry_for_ms = config->retry_for_ms,
         .contact_ms = CONTACT_MS,
-        .stall_ms = STALL_MS,
+        .stall_ms = stall_ms(config->retry_for_ms),
         .bandwidth = config->bandwidth,
         .version_at_ms = config->selection.version_at_ms,
         .creds = s3->creds,
         .seed = clock_mono_ms() ^ (uint64_t)getpid() << 32, /* nodes must not retry in step */
     };
+    s3->region_known = options.region != NULL;
     if (s3_client_new(&options, &s3->client, e) != 0) {
         free_all(&s3->face);
         return -1;

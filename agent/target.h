@@ -70,6 +70,9 @@ void target_pin(const struct target *target, struct selection *selection);
  */
 int target_check(struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
 
+/* The part of it that needs no plan: right to write, and to set the owner. ERR_CREATE. */
+int target_check_rights(const struct target *target, struct err *e) MUST_CHECK;
+
 /* After target_check, also a failed one that got as far: bytes needed for what is to come (files of
  * unknown size count with their stored size) and bytes free, over all file systems. */
 void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *ret_free);

@@ -1,0 +1,343 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/mem.h"
+#include "agent/base/parse.h"
+#include "agent/doctor.h"
+#include "agent/plan_work.h"
+#include "agent/source_watch.h"
+
+enum {
+    SAMPLE_MAX = 1000,    /* objects: one page of a listing */
+    CLASSES_MAX = 8,      /* storage classes that are told apart; S3 has eleven */
+    CLASS_SIZE = 32,      /* the longest has 19 characters */
+    GET_SIZE = 64 * 1024, /* of the object that is fetched, at most */
+};
+
+static const char *skip_reason(const struct doctor *doctor)
+{
+    return doctor->cut_off != NULL   ? doctor->cut_off
+           : doctor->catalog == NULL ? "there is no listing to go by"
+                                     : NULL;
+}
+
+static void allow_time(const struct doctor *doctor)
+{
+    source_watch_until(doctor->source, clock_mono_ms() + doctor_check_ms(doctor));
+}
+
+/* As the restore looks for nodes: a policy may allow these listings and no others. */
+static void check_list(struct doctor *doctor)
+{
+    struct findings *const findings = doctor->findings;
+    if (doctor->cut_off != NULL) {
+        findings_skip(findings, "list", "%s", doctor->cut_off);
+        return;
+    }
+    struct err *const e = &doctor->listing;
+    allow_time(doctor);
+    const uint64_t begin_ms = clock_mono_ms();
+    const int found =
+        catalog_find_nodes(&doctor->config.selection, doctor->source, &doctor->catalog, e);
+    const uint64_t entries = source_watch_entries(doctor->source);
+    if (found == 0) {
+        findings_ok(findings, "list", "%" PRIu64 " entries in %" PRIu64 " ms", entries,
+                    clock_mono_ms() - begin_ms);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(findings, "list", "name --cluster and --token, so that less is listed",
+                      "allowed, but not at its end after %" PRIu64 " entries in %" PRIu64 " s",
+                      entries, doctor_check_ms(doctor) / 1000);
+    } else if (e->kind == ERR_NO_BACKUP) {
+        findings_warn(findings, "list", err_next_step(e), "allowed, but no backup is there");
+    } else {
+        findings_fail(findings, "list", e);
+    }
+}
+
+static const char *region_origin(const struct doctor *doctor)
+{
+    static const char *const NAMES[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+    if (doctor->config.region != NULL) {
+        return "--region";
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
+        const char *value = getenv(NAMES[i]);
+        if (doctor->s3.creds != NULL && value != NULL && value[0] != '\0') {
+            return NAMES[i];
+        }
+    }
+    return doctor->s3.region_known ? "the profile or the instance" : NULL;
+}
+
+/* After the listing: by then a bucket elsewhere has said so. */
+static void check_region(const struct doctor *doctor)
+{
+    struct findings *const findings = doctor->findings;
+    const char *const origin = region_origin(doctor);
+    const struct probe *const probe = &doctor->probe;
+    char now[S3_REGION_MAX];
+    s3_client_region(doctor->s3.client, now);
+    const char *const told = probe->bucket_region[0] != '\0' ? probe->bucket_region : now;
+    const bool confirmed = probe->bucket_region[0] != '\0' || doctor->catalog != NULL ||
+                           doctor->listing.kind == ERR_NO_BACKUP;
+    if (!confirmed) {
+        findings_skip(findings, "region", "%s%s%s; the bucket has not said its own", now,
+                      origin == NULL ? "" : ", from ", origin == NULL ? "" : origin);
+    } else if (origin == NULL) {
+        findings_ok(findings, "region", "%s, as the bucket says; nobody else named one", told);
+    } else if (strcmp(probe->region, told) == 0) {
+        findings_ok(findings, "region", "%s, from %s", told, origin);
+    } else {
+        autofree char *next = xasprintf("give --region %s, which saves the detour", told);
+        findings_warn(findings, "region", next, "%s, from %s, but the bucket is in %s", probe->region,
+                      origin, told);
+    }
+}
+
+static void keep(struct doctor_object *object, const char *key, const char *etag, uint64_t size)
+{
+    if (strlen(etag) >= sizeof(object->etag)) {
+        return; /* S3's are shorter; it could not be pinned */
+    }
+    free(object->key);
+    object->key = xstrdup(key);
+    object->size = size;
+    memcpy(object->etag, etag, strlen(etag) + 1);
+}
+
+/* Of several nodes one is enough to look at: the others differ in their time only. */
+static void choose_token(struct doctor *doctor, const char **one)
+{
+    struct selection *const selection = &doctor->config.selection;
+    if (selection->tokens.count == 0 && !selection->all_tokens) {
+        *one = doctor->catalog->nodes[0].token;
+        selection->tokens = (struct name_list){.names = one, .count = 1};
+    }
+}
+
+static void tell_points(struct doctor *doctor, const struct plan_choice *choices, size_t count)
+{
+    const struct plan_choice *newest = &choices[0];
+    for (size_t i = 1; i < count; i++) {
+        const bool newer =
+            choices[i].manifests.items[0].time_ms > newest->manifests.items[0].time_ms;
+        newest = newer ? &choices[i] : newest;
+    }
+    const struct catalog_manifest *manifest = &newest->manifests.items[0];
+    const size_t nodes = doctor->catalog->count;
+    char time[TIME_TEXT_SIZE];
+    keep(&doctor->manifest, manifest->key, manifest->etag, manifest->size);
+    findings_ok(doctor->findings, "backup", "%s, %zu node%s, %s; newest snapshot of %s: %s",
+                newest->node->cluster, nodes, nodes == 1 ? "" : "s", newest->node->v2 ? "v2" : "v1",
+                newest->node->token, format_time(manifest->time_ms, time));
+}
+
+static void check_backup(struct doctor *doctor)
+{
+    if (doctor->listing.kind == ERR_NO_BACKUP) {
+        findings_fail(doctor->findings, "backup", &doctor->listing);
+        return;
+    }
+    if (skip_reason(doctor) != NULL) {
+        findings_skip(doctor->findings, "backup", "%s", skip_reason(doctor));
+        return;
+    }
+    struct selection *const selection = &doctor->config.selection;
+    const struct name_list given = selection->tokens;
+    const char *one;
+    struct plan_choice *choices = NULL;
+    size_t count = 0;
+    struct err e = ERR_INIT;
+    choose_token(doctor, &one);
+    allow_time(doctor);
+    const int found =
+        plan_select(&doctor->config, doctor->source, doctor->catalog, &choices, &count, &e);
+    selection->tokens = given;
+    if (found == 0) {
+        tell_points(doctor, choices, count);
+        plan_choices_free(choices, count);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(doctor->findings, "backup", "name one --token", "not looked through in time");
+    } else if (e.kind == ERR_CONFIG && given.count == 0) {
+        findings_warn_err(doctor->findings, "backup", &e); /* a choice that is left open */
+    } else {
+        findings_fail(doctor->findings, "backup", &e);
+    }
+}
+
+struct sample {
+    struct doctor *doctor;
+    struct {
+        char name[CLASS_SIZE];
+        uint64_t count;
+    } classes[CLASSES_MAX];
+    unsigned class_count;
+    uint64_t objects, archived;
+};
+
+static bool is_archived(const char *storage_class)
+{
+    return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
+}
+
+static void count_class(struct sample *sample, const char *name)
+{
+    unsigned i = 0;
+    while (i < sample->class_count && strcmp(sample->classes[i].name, name) != 0) {
+        i++;
+    }
+    if (i == CLASSES_MAX || strlen(name) >= CLASS_SIZE) {
+        return; /* the total tells that there are others */
+    }
+    if (i == sample->class_count) {
+        memcpy(sample->classes[sample->class_count++].name, name, strlen(name) + 1);
+    }
+    sample->classes[i].count++;
+}
+
+static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
+{
+    struct sample *const sample = (struct sample *)ctx;
+    struct doctor_object *const smallest = &sample->doctor->smallest;
+    (void)e; /* nothing here fails */
+    const bool archived = is_archived(entry->storage_class);
+    sample->objects++;
+    sample->archived += archived ? 1 : 0;
+    if (sample->doctor->s3.client != NULL) {
+        count_class(sample, entry->storage_class[0] == '\0' ? "STANDARD" : entry->storage_class);
+    }
+    if (!archived && entry->size > 0 && (smallest->key == NULL || entry->size < smallest->size)) {
+        keep(smallest, entry->key, entry->etag, entry->size);
+    }
+    return sample->objects < SAMPLE_MAX ? 0 : 1;
+}
+
+static void tell_classes(const struct doctor *doctor, const struct sample *sample)
+{
+    char text[256] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < sample->class_count && used < sizeof(text); i++) {
+        const int size =
+            snprintf(text + used, sizeof(text) - used, "%s%s %" PRIu64, i == 0 ? "" : ", ",
+                     sample->classes[i].name, sample->classes[i].count);
+        ASSERT(size > 0);
+        used += (size_t)size; /* a long text is cut */
+    }
+    if (sample->archived > 0) {
+        findings_warn(doctor->findings, "objects", "thaw them with 'aws s3api restore-object'",
+                      "%" PRIu64 " of %" PRIu64 " looked at are archived: %s", sample->archived,
+                      sample->objects, text);
+    } else {
+        findings_ok(doctor->findings, "objects", "%" PRIu64 " looked at, none archived%s%s",
+                    sample->objects, text[0] == '\0' ? "" : ": ", text);
+    }
+}
+
+/* The oldest data files of a node: what was put into an archive first. */
+static void check_objects(struct doctor *doctor)
+{
+    struct sample sample = {.doctor = doctor};
+    if (skip_reason(doctor) != NULL) {
+        findings_skip(doctor->findings, "objects", "%s", skip_reason(doctor));
+        return;
+    }
+    const struct catalog_node *node = &doctor->catalog->nodes[0];
+    autofree char *prefix = xasprintf("%s%s", node->prefix, node->v2 ? "SST_V2/" : "");
+    const struct s3_list list = {.prefix = prefix};
+    struct err e = ERR_INIT;
+    allow_time(doctor);
+    if (source_list(doctor->source, &list, on_object, &sample, &e) == 0) {
+        tell_classes(doctor, &sample);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(doctor->findings, "objects", "check the way to the store: it is slow",
+                      "%" PRIu64 " seen in time", sample.objects);
+    } else {
+        findings_fail(doctor->findings, "objects", &e);
+    }
+}
+
+static int try_get(const struct doctor *doctor, const struct doctor_object *object,
+                   struct s3_get *get, struct err *e)
+{
+    autofree uint8_t *into = (uint8_t *)xcalloc(1, GET_SIZE);
+    get->key = object->key;
+    get->etag = object->etag;
+    get->object_size = object->size;
+    get->size = object->size < GET_SIZE ? object->size : GET_SIZE;
+    get->into = into;
+    const int result = source_get_wait(doctor->source, get, e);
+    get->into = NULL;
+    return result;
+}
+
+/* A HEAD takes no key of KMS: so it tells whether it is the key that is missing. */
+static enum s3_encryption ask_encryption(const struct doctor *doctor,
+                                         const struct doctor_object *object)
+{
+    struct s3_get head = {.key = object->key, .etag = object->etag, .head = true};
+    struct err ignored = ERR_INIT; /* the GET has failed, and says it */
+    return source_get_wait(doctor->source, &head, &ignored) == 0 ? head.encryption
+                                                                 : S3_ENCRYPTION_UNTOLD;
+}
+
+static const char *encryption_name(enum s3_encryption encryption)
+{
+    switch (encryption) {
+    case S3_ENCRYPTION_S3:
+        return "SSE-S3: decrypted";
+    case S3_ENCRYPTION_KMS:
+        return "SSE-KMS: decrypted";
+    case S3_ENCRYPTION_CUSTOMER:
+        return "SSE-C: decrypted with your key";
+    case S3_ENCRYPTION_UNTOLD:
+        break;
+    }
+    return "the store tells of none";
+}
+
+static void check_get(const struct doctor *doctor)
+{
+    struct findings *const findings = doctor->findings;
+    const bool manifest = doctor->manifest.key != NULL && doctor->manifest.size > 0;
+    const struct doctor_object *const object = manifest ? &doctor->manifest : &doctor->smallest;
+    const bool bucket = doctor->s3.client != NULL;
+    if (object->key == NULL) {
+        const char *reason = skip_reason(doctor);
+        reason = reason == NULL ? "no object was seen" : reason;
+        findings_skip(findings, "get", "%s", reason);
+        if (bucket) {
+            findings_skip(findings, "encryption", "%s", reason);
+        }
+        return;
+    }
+    struct s3_get get = {0};
+    struct err e = ERR_INIT;
+    char size[BYTES_TEXT_SIZE];
+    const uint64_t begin_ms = clock_mono_ms();
+    if (try_get(doctor, object, &get, &e) == 0) {
+        findings_ok(findings, "get", "%s of %s in %" PRIu64 " ms", format_bytes(get.size, size),
+                    object->key, clock_mono_ms() - begin_ms);
+        if (bucket) {
+            findings_ok(findings, "encryption", "%s", encryption_name(get.encryption));
+        }
+        return;
+    }
+    findings_fail(findings, "get", &e);
+    if (bucket && e.kind == ERR_AUTH && ask_encryption(doctor, object) == S3_ENCRYPTION_KMS) {
+        findings_fail(findings, "encryption", &e);
+    } else if (bucket) {
+        findings_skip(findings, "encryption", "no object could be fetched");
+    }
+}
+
+void doctor_backup(struct doctor *doctor)
+{
+    check_list(doctor);
+    if (doctor->s3.client != NULL) {
+        check_region(doctor);
+    }
+    check_backup(doctor);
+    check_objects(doctor);
+    check_get(doctor);
+}
