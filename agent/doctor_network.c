@@ -106,15 +106,11 @@ static void check_endpoint(struct doctor *doctor)
     tell_addresses(probe, where);
     const char *const tls = probe->tls[0] == '\0' ? "no TLS" : probe->tls;
     const char *const good = probe->tls[0] == '\0' ? "" : ", certificate good";
-    if (!probe->is_s3) {
-        findings_warn(doctor->findings, "endpoint", "check --endpoint: is that an S3 server?",
-                      "%s: %s in %" PRIu64 " ms, %s%s; it answers %d, and not as S3 does",
-                      probe->url, where, probe->connect_ms, tls, good, probe->status);
-        return;
-    }
+    /* Swift for one knows a request for S3 by its signature only. */
     findings_ok(doctor->findings, "endpoint",
-                "%s: %s in %" PRIu64 " ms, %s%s, answered in %" PRIu64 " ms", probe->url, where,
-                probe->connect_ms, tls, good, probe->answer_ms);
+                "%s: %s in %" PRIu64 " ms, %s%s, answered in %" PRIu64 " ms%s", probe->url, where,
+                probe->connect_ms, tls, good, probe->answer_ms,
+                probe->is_s3 ? "" : ", though not as S3 does");
 }
 
 static void check_clock(const struct doctor *doctor)

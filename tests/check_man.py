@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 
-COMMANDS = ["list", "plan", "restore", "verify", "decode", "status", "policy", "help", "version"]
+COMMANDS = ["list", "plan", "restore", "verify", "decode", "status", "policy", "doctor",
+            "help", "version"]
 EXIT_CODES = {0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78}
 
 
