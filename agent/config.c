@@ -10,8 +10,8 @@
 
 #define DEFAULT_FILE "/etc/penates/penates.conf"
 
-/* For a quick answer; once through a name server that loses the first question (5 s, resolv.conf(5))
- * has to be enough. */
+/* For a quick answer; once through a name server that loses the first question (5 s,
+ * resolv.conf(5)) has to be enough. */
 enum { DOCTOR_RETRY_MS = 8000 };
 
 static struct config *config_new(void)

@@ -90,8 +90,8 @@ static void check_region(const struct doctor *doctor)
         findings_ok(findings, "region", "%s, from %s", told, origin);
     } else {
         autofree char *next = xasprintf("give --region %s, which saves the detour", told);
-        findings_warn(findings, "region", next, "%s, from %s, but the bucket is in %s", probe->region,
-                      origin, told);
+        findings_warn(findings, "region", next, "%s, from %s, but the bucket is in %s",
+                      probe->region, origin, told);
     }
 }
 
