@@ -103,9 +103,8 @@ static void fill_query(struct fetch *fetch, enum list_kind kind, bool by_folder)
     query[count++] = kind == LIST_VERSIONS ? (struct sigv4_pair){"versions", ""}
                                            : (struct sigv4_pair){"list-type", "2"};
     query[count++] = (struct sigv4_pair){"encoding-type", "url"};
-    if (fetch->prefix[0] != '\0') {
-        query[count++] = (struct sigv4_pair){"prefix", fetch->prefix};
-    }
+    /* Also when it is empty: a policy's condition on s3:prefix is not met by a request without. */
+    query[count++] = (struct sigv4_pair){"prefix", fetch->prefix};
     if (by_folder) {
         query[count++] = (struct sigv4_pair){"delimiter", "/"};
     }

@@ -265,17 +265,6 @@ def test_version_names_what_is_linked():
         assert library.lower() in result.out.lower()
 
 
-def test_policy_is_enough_and_no_more():
-    result = penates("policy", "s3://backups/backup", "--cluster", "fix_v2", "--format", "v2")
-    assert result.code == 0, result.err
-    text = json.dumps(result.json)
-    assert "arn:aws:s3:::backups/backup/-4266_fix_v2/*" in text
-    assert "s3:ListBucket" in text
-    assert "s3:GetObject" in text
-    assert "PutObject" not in text
-    assert "Delete" not in text
-
-
 def test_verify_a_sample(backup_s3):
     whole = penates("verify", *source_args(backup_s3), "--json")
     part = penates("verify", *source_args(backup_s3), "--sample", "20%", "--seed", "7", "--json")

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 from xml.sax.saxutils import escape
 
-from . import sigv4
+from . import policy, sigv4
 from .store import CHUNK, Store
 
 ACCESS_KEY = "AKIAPENATESTEST00001"
@@ -47,6 +47,7 @@ class FakeS3:
         self.clock_offset, self.latency = clock_offset, latency
         self.tls = tls
         self.faults = []
+        self.policy = None  # a document that says what the caller may do
         self.quirks = set()  # habits of other stores: see _list_xml, _versions_xml and _headers
         self.demanded = {}  # header -> value that every request must bring
         self.requests = []
@@ -177,6 +178,8 @@ class FakeS3:
                 sigv4.verify(request, self.keys, self.region, self.now())
             elif "authorization" in request.headers:
                 raise sigv4.Refused(400, "InvalidRequest", "signed, though told not to")
+            if self.policy is not None:
+                policy.check(self.policy, request)
             if fault and fault.status:
                 raise sigv4.Refused(fault.status, fault.code, fault.message)
             if request.bucket != self.bucket:

@@ -104,7 +104,6 @@ static void test_by_folder(void **state)
     (void)state;
     static const struct exchange SCRIPT[] = {
         {.expect = {"delimiter=%2F"},
-         .refuse = "prefix=",
          .reply = PAGE_HEAD("37") "<ListBucketResult></ListBucketResult>"},
     };
     struct rig rig;
