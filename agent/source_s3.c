@@ -18,6 +18,11 @@ struct source_s3 {
     bool region_known;
 };
 
+static void warn_stale(const struct err *why)
+{
+    log_warn("%s", why->text);
+}
+
 static struct s3_client *client_of(struct source *source)
 {
     return ((struct source_s3 *)source)->client;
@@ -92,8 +97,8 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
     s3->face.ops = &OPS;
     autofree char *region = NULL;
     if (!config->no_sign) {
-        s3->creds = creds_new(
-            &(struct creds_options){.profile = config->profile, .role_arn = config->role_arn});
+        s3->creds = creds_new(&(struct creds_options){
+            .profile = config->profile, .role_arn = config->role_arn, .on_stale = warn_stale});
         region = config->region == NULL ? creds_region(s3->creds) : NULL;
     }
     const struct s3_options options = {

@@ -6,23 +6,35 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/base/parse.h"
 #include "agent/base/thread.h"
 #include "s3/creds_provider.h"
 
 /*
  * One fetches at a time, with the lock released: a thread of its own while what there is will do,
  * because the callers are net threads, whose transfers would all stand still; else the first
- * caller, and the others wait. A fetch that failed is not repeated before RETRY_MS, unless there is
- * nothing at all or the store has refused what there is.
+ * caller, and the others wait.
+ *
+ *     new ────────────────▶ renew_at ─────────▶ wait_at ────────────────▶ expires
+ *        nobody asks          the thread asks      callers wait for it,
+ *                                                  until it brought nothing once
+ *
+ * A fetch that brings nothing new is followed by a pause, longer each time, unless there is nothing
+ * at all or the store has refused what there is.
  */
 
 enum {
-    /* The AWS SDKs ask from 15 min before the end on. An instance gets new credentials at least
-       5 min before the old ones end. */
+    /* When botocore begins to renew and when it makes all wait (credentials.py). An instance gets
+       new credentials at least 5 min before the old ones end. */
     RENEW_EARLY_MS = 15 * 60 * 1000,
-    /* Too near the end to send a request with: the clocks may differ by so much. */
-    RENEW_NOW_MS = 60 * 1000,
-    RETRY_MS = 60 * 1000,
+    WAIT_EARLY_MS = 10 * 60 * 1000,
+    /* Credentials that live for less than half an hour from now are renewed at half of that. */
+    RENEW_SHARE = 2,
+    WAIT_SHARE = 3,
+    /* Pauses: an eighth of the life, so that short ones leave time for two or three tries. */
+    PAUSE_SHARE = 8,
+    PAUSE_MIN_MS = 500,
+    PAUSE_MAX_MS = 60 * 1000,
 };
 
 struct creds {
@@ -30,22 +42,27 @@ struct creds {
     struct creds_system system;
     char *profile; /* NULL: none given */
     bool wants_role;
+    void (*on_stale)(const struct err *why);
     pthread_mutex_t lock;
     pthread_cond_t fetch_ended;
 
     /* under lock */
     struct creds_value value; /* id "": none yet */
     bool is_fetching;
-    bool must_fetch;     /* the store has refused `value` since the last fetch began */
-    bool was_refused;    /* `value` has had its one extra fetch */
-    int64_t retry_at_ms; /* no renewal before */
-    uint64_t fetches;    /* ended ones */
-    struct err failure;  /* of the last one; kind ERR_NONE: it worked */
-    bool has_renewer;    /* `renewer` is to be joined */
+    bool must_fetch;                 /* the store has refused `value` since the last fetch began */
+    bool was_refused;                /* `value` has had its one extra fetch */
+    int64_t renew_at_ms, wait_at_ms; /* of `value`, unless it never expires */
+    int64_t retry_at_ms;             /* no renewal before */
+    int64_t pause_ms;                /* after the next fetch that brings nothing new */
+    bool is_stuck;                   /* the last one has brought nothing new */
+    uint64_t fetches;                /* ended ones */
+    struct err failure;              /* of the last one; kind ERR_NONE: it worked */
+    bool has_renewer;                /* `renewer` is to be joined */
     pthread_t renewer;
 
     /* the fetcher's alone, while is_fetching */
     struct creds_value fresh;
+    bool has_told; /* on_stale knows, since the last fetch that worked */
 };
 
 static const char *process_env(void *ctx, const char *name)
@@ -76,6 +93,7 @@ struct creds *creds_new_in(const struct creds_options *options, const struct cre
     creds->system = *system;
     creds->profile = options->profile == NULL ? NULL : xstrdup(options->profile);
     creds->wants_role = options->role_arn != NULL;
+    creds->on_stale = options->on_stale;
     mutex_init(&creds->lock);
     cond_init(&creds->fetch_ended);
     return creds;
@@ -168,15 +186,38 @@ static bool is_same(const struct creds_value *a, const struct creds_value *b)
     return strcmp(a->id, b->id) == 0 && strcmp(a->token, b->token) == 0;
 }
 
-/* What came back may be the old identity, still, or one that has ended already (the services serve
- * those while they are in trouble): it is used, and asked for again after RETRY_MS only. */
-static void take_fresh_locked(struct creds *creds)
+static int64_t smaller(int64_t a, int64_t b)
 {
-    if (!is_same(&creds->value, &creds->fresh)) {
+    return a < b ? a : b;
+}
+
+/* What has ended already is of a clock that is wrong: it is not asked for again in a hurry. */
+static void schedule_locked(struct creds *creds, int64_t now_ms)
+{
+    const int64_t life_ms = creds->value.expires_ms - now_ms;
+    const int64_t share_ms = life_ms / PAUSE_SHARE;
+    creds->renew_at_ms = creds->value.expires_ms - smaller(RENEW_EARLY_MS, life_ms / RENEW_SHARE);
+    creds->wait_at_ms = creds->value.expires_ms - smaller(WAIT_EARLY_MS, life_ms / WAIT_SHARE);
+    creds->pause_ms = life_ms <= 0              ? PAUSE_MAX_MS
+                      : share_ms > PAUSE_MIN_MS ? smaller(share_ms, PAUSE_MAX_MS)
+                                                : PAUSE_MIN_MS;
+}
+
+/* What came back may be the old identity, still, or one that has ended already (the services serve
+ * those while they are in trouble): it is used. */
+static bool take_fresh_locked(struct creds *creds, int64_t now_ms)
+{
+    const bool is_other = !is_same(&creds->value, &creds->fresh);
+    const bool is_new = is_other || creds->value.expires_ms != creds->fresh.expires_ms;
+    if (is_other) {
         creds->must_fetch = false;
         creds->was_refused = false;
     }
     creds->value = creds->fresh;
+    if (is_new) {
+        schedule_locked(creds, now_ms);
+    }
+    return is_new;
 }
 
 static void begin_fetch_locked(struct creds *creds)
@@ -184,6 +225,26 @@ static void begin_fetch_locked(struct creds *creds)
     ASSERT(!creds->is_fetching);
     creds->is_fetching = true;
     creds->must_fetch = false;
+}
+
+/* Once for each time of trouble: it may last for hours, with a try each minute. */
+static void tell_stale(struct creds *creds, const struct err *failure)
+{
+    log_debug("credentials: not renewed: %s", failure->text);
+    /* Only a fetcher changes the value, so the lock is not needed to look at it. */
+    if (creds->value.id[0] == '\0' || creds->has_told || creds->on_stale == NULL) {
+        return;
+    }
+    creds->has_told = true;
+    struct err told = *failure;
+    char when[TIME_TEXT_SIZE];
+    if (creds->value.expires_ms == 0) {
+        (void)err_wrap(&told, "credentials: the store refuses them, and there are no others");
+    } else {
+        (void)err_wrap(&told, "credentials: not renewed, and used on though they end at %s",
+                       format_time(creds->value.expires_ms, when));
+    }
+    creds->on_stale(&told);
 }
 
 /* Gives the lock away while it asks. */
@@ -194,15 +255,19 @@ static void fetch_locked(struct creds *creds)
     struct err failure = ERR_INIT;
     const int rc = ask_providers(creds, &creds->fresh, &failure);
     if (rc != 0) {
-        log_debug("credentials: not renewed: %s", failure.text);
+        tell_stale(creds, &failure);
+    } else {
+        creds->has_told = false;
     }
     mutex_lock(&creds->lock);
+    const int64_t now_ms = creds->system.now_ms(creds->system.ctx);
     creds->failure = failure;
-    if (rc == 0) {
-        take_fresh_locked(creds);
-    }
+    creds->is_stuck = rc != 0 || !take_fresh_locked(creds, now_ms);
     creds_value_wipe(&creds->fresh);
-    creds->retry_at_ms = creds->system.now_ms(creds->system.ctx) + RETRY_MS;
+    creds->retry_at_ms = now_ms + creds->pause_ms;
+    if (creds->is_stuck) {
+        creds->pause_ms = smaller(2 * creds->pause_ms, PAUSE_MAX_MS);
+    }
     creds->fetches++;
     creds->is_fetching = false;
     cond_broadcast(&creds->fetch_ended);
@@ -248,14 +313,12 @@ static enum need need_locked(const struct creds *creds)
         return NEED_NOW;
     }
     const int64_t now_ms = creds->system.now_ms(creds->system.ctx);
-    if (creds->value.expires_ms == 0 || now_ms < creds->retry_at_ms) {
+    if (creds->value.expires_ms == 0 || now_ms < creds->retry_at_ms ||
+        now_ms < creds->renew_at_ms) {
         return NEED_NOTHING;
     }
-    const int64_t left_ms = creds->value.expires_ms - now_ms;
-    if (left_ms > RENEW_EARLY_MS) {
-        return NEED_NOTHING;
-    }
-    return left_ms > RENEW_NOW_MS ? NEED_EARLY : NEED_NOW;
+    const bool must_wait = now_ms >= creds->wait_at_ms && !creds->is_stuck;
+    return must_wait || now_ms >= creds->value.expires_ms ? NEED_NOW : NEED_EARLY;
 }
 
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)

@@ -31,6 +31,9 @@ void creds_value_wipe(struct creds_value *value);
 struct creds_options {
     const char *profile;  /* --profile; NULL: AWS_PROFILE, then "default" */
     const char *role_arn; /* reserved for the full chain: ERR_CONFIG when set */
+    /* A renewal has failed and what there is must do, told once until one works again; from any
+     * thread, no lock held. NULL: nobody wants to know. */
+    void (*on_stale)(const struct err *why);
 };
 
 struct creds;

@@ -221,13 +221,24 @@ static void source_sleep_ms(void *ctx, uint64_t ms)
     (void)ms;
 }
 
+static char told[sizeof(((struct err *)0)->text)]; /* of the last on_stale */
+static unsigned told_count;
+
+static void on_stale(const struct err *why)
+{
+    told_count++;
+    (void)snprintf(told, sizeof(told), "%s", why->text);
+}
+
 static struct creds *creds_of(struct source *source)
 {
+    const struct creds_options options = {.on_stale = on_stale};
+    told_count = 0;
     const struct creds_system system = {.get_env = source_get_env,
                                         .now_ms = source_now_ms,
                                         .sleep_ms = source_sleep_ms,
                                         .ctx = source};
-    return creds_new_in(&no_options, &system);
+    return creds_new_in(&options, &system);
 }
 
 static struct creds *source_begin(struct source *source, const char *id, const char *expires)
@@ -253,12 +264,11 @@ static void set_now(struct source *source, int64_t minutes_ms)
     mutex_unlock(&source->lock);
 }
 
-/* At that many minutes: the id that comes once a renewal has ended, after so many questions in all.
- */
-static void expect_at(struct creds *creds, struct source *source, int minutes, const char *id,
-                      unsigned asked)
+/* At that time: the id that comes once a renewal has ended, after so many questions in all. */
+static void expect_at_ms(struct creds *creds, struct source *source, int64_t ms, const char *id,
+                         unsigned asked)
 {
-    set_now(source, (int64_t)minutes * MINUTE);
+    set_now(source, ms);
     struct creds_value value;
     struct err e = ERR_INIT;
     for (unsigned i = 0; i < 2; i++) {
@@ -269,6 +279,12 @@ static void expect_at(struct creds *creds, struct source *source, int minutes, c
     assert_int_equal(source->asked, asked);
 }
 
+static void expect_at(struct creds *creds, struct source *source, int minutes, const char *id,
+                      unsigned asked)
+{
+    expect_at_ms(creds, source, (int64_t)minutes * MINUTE, id, asked);
+}
+
 static void test_renewal(void **state)
 {
     (void)state;
@@ -276,31 +292,66 @@ static void test_renewal(void **state)
     struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     expect_at(creds, &source, 44, "A", 1);
+    assert_int_equal(told_count, 0);
     source.id = NULL; /* a failed renewal keeps what there is, and waits a minute */
     expect_at(creds, &source, 45, "A", 2);
     expect_at(creds, &source, 45, "A", 2);
     expect_at(creds, &source, 46, "A", 3);
     expect_at(creds, &source, 55, "A", 4);
     expect_at(creds, &source, 70, "A", 5); /* even past the end */
+    assert_int_equal(told_count, 1);
+    assert_non_null(strstr(told, "not renewed, and used on though they end at " AT_9 ": no cred"));
     source.id = "B";
     source.expires = AT_10;
     expect_at(creds, &source, 71, "B", 6);
-    expect_at(creds, &source, 104, "B", 6);
+    expect_at(creds, &source, 95, "B", 6);
+    source.id = NULL;
+    expect_at(creds, &source, 106, "B", 7);
+    assert_int_equal(told_count, 2);
     source.id = "C";
     source.expires = NULL;
-    expect_at(creds, &source, 106, "C", 7);
-    expect_at(creds, &source, 100000, "C", 7);
+    expect_at(creds, &source, 107, "C", 8);
+    expect_at(creds, &source, 100000, "C", 8);
     source_end(&source, creds);
 }
 
-static void test_short_lived_ones_are_not_asked_for_each_time(void **state)
+/* They live from 8:00:00 to 8:00:04, and the service has new ones at its own time. */
+static void test_lives_of_seconds(void **state)
 {
     (void)state;
     struct source source;
-    struct creds *creds = source_begin(&source, "A", "2026-11-23T08:05:00Z");
-    expect_at(creds, &source, 0, "A", 1);
-    expect_at(creds, &source, 0, "A", 1);
-    expect_at(creds, &source, 1, "A", 2);
+    struct creds *creds = source_begin(&source, "A", "2026-11-23T08:00:04Z");
+    expect_at_ms(creds, &source, 0, "A", 1);
+    expect_at_ms(creds, &source, 1999, "A", 1);
+    expect_at_ms(creds, &source, 2000, "A", 2); /* half of it; nothing new yet */
+    expect_at_ms(creds, &source, 2499, "A", 2);
+    expect_at_ms(creds, &source, 2500, "A", 3); /* after half a second, then one */
+    source.id = "B";
+    source.expires = "2026-11-23T08:00:07Z";
+    expect_at_ms(creds, &source, 3400, "A", 3);
+    expect_at_ms(creds, &source, 3500, "B", 4);
+    expect_at_ms(creds, &source, 5200, "B", 4);
+    source.expires = "2026-11-23T08:00:09Z"; /* the same ones, for longer */
+    expect_at_ms(creds, &source, 5300, "B", 5);
+    expect_at_ms(creds, &source, 7000, "B", 5);
+    source_end(&source, creds);
+}
+
+/* Nothing new for ten minutes: it is asked less and less. */
+static void test_ended_ones_cause_no_storm(void **state)
+{
+    (void)state;
+    struct source source;
+    struct creds *creds = source_begin(&source, "A", "2026-11-23T08:00:04Z");
+    expect_at_ms(creds, &source, 0, "A", 1);
+    for (int64_t ms = 2000; ms < 600 * 1000; ms += 100) {
+        set_now(&source, ms);
+        struct creds_value value;
+        struct err e = ERR_INIT;
+        assert_int_equal(creds_get(creds, &value, &e), 0);
+        creds_wait(creds);
+    }
+    assert_in_range(source.asked, 10, 20);
     source_end(&source, creds);
 }
 
@@ -418,7 +469,7 @@ static void test_one_asks_for_all(void **state)
         assert_string_equal(callers[i].value.id, "A");
     }
     source.id = "B";
-    set_now(&source, 59 * (int64_t)MINUTE + 1); /* less than a minute left: all wait */
+    set_now(&source, 50 * (int64_t)MINUTE); /* ten minutes left: all wait */
     run_callers(creds, &source, 3, callers);
     for (size_t i = 0; i < CALLERS; i++) {
         assert_string_equal(callers[i].value.id, "B");
@@ -434,7 +485,7 @@ static void test_early_renewal_holds_nobody_up(void **state)
     struct creds *creds = source_begin(&source, "A", AT_9);
     expect_at(creds, &source, 0, "A", 1);
     source.id = "B";
-    set_now(&source, 58 * (int64_t)MINUTE);
+    set_now(&source, 49 * (int64_t)MINUTE);
     hold(&source, true);
     struct creds_value value;
     struct err e = ERR_INIT;
@@ -445,7 +496,7 @@ static void test_early_renewal_holds_nobody_up(void **state)
     wait_until_asked(&source, 2);
     hold(&source, false);
     creds_wait(creds);
-    expect_at(creds, &source, 58, "B", 2);
+    expect_at(creds, &source, 49, "B", 2);
     source_end(&source, creds);
 }
 
@@ -494,7 +545,8 @@ int main(void)
         cmocka_unit_test(test_process_environment),
         cmocka_unit_test(test_region),
         cmocka_unit_test(test_renewal),
-        cmocka_unit_test(test_short_lived_ones_are_not_asked_for_each_time),
+        cmocka_unit_test(test_lives_of_seconds),
+        cmocka_unit_test(test_ended_ones_cause_no_storm),
         cmocka_unit_test(test_rejection),
         cmocka_unit_test(test_one_asks_for_all),
         cmocka_unit_test(test_early_renewal_holds_nobody_up),
