@@ -4,7 +4,8 @@
 Needs botocore (the committed file is from 1.44.5). The seed is fixed: the same botocore writes the
 same file. One case a line, fields between tabs, every field percent-encoded as UTF-8:
 
-    method host key region id secret token now_ms query headers path canonical_query authorization
+    method host key region id secret token now_ms query headers service body (see sign_case.h)
+    path canonical_query authorization
 
 query and headers are name=value pairs between '&', names and values percent-encoded once more.
 """
@@ -68,6 +69,8 @@ def pick_case(rng, number):
         "now_ms": rng.choice([0, 951782399999, 1369353600000, rng.randrange(0, 4102444800000)]),
         "query": pick_query(rng),
         "headers": [(n, rng.choice(v)) for n, v in rng.sample(HEADERS, rng.randrange(5))],
+        "service": "s3",
+        "body": "",
     }
 
 
