@@ -4,9 +4,9 @@
  *     request ──▶ canonical query, sorted ──▶ canonical request ──▶ signature ──▶ header lines
  *
  * The path is signed as it is, encoded once and not normalised: that is S3's rule, where a key may
- * hold "//" or "..". Other services sign it normalised and encoded once more: of them only paths may
- * be asked that neither changes, such as the "/" of STS. x-amz-content-sha256, which only S3 demands,
- * is sent to all.
+ * hold "//" or "..". Other services sign it normalised and encoded once more: of them only paths
+ * may be asked that neither changes, such as the "/" of STS. x-amz-content-sha256, which only S3
+ * demands, is sent to all.
  *
  * Sent and signed are the same bytes: the caller puts the returned query and headers on the wire as
  * they are. Pure: the time comes in with the request. Any thread; a key cache has one user at a
