@@ -21,6 +21,7 @@ class Fault:
     code: str = "InternalError"
     message: str = "We encountered an internal error. Please try again."
     headers: dict = dataclasses.field(default_factory=dict)
+    extra: dict = dataclasses.field(default_factory=dict)  # elements of the <Error>
     error_in_200: str = None  # this error code in the body of a 200
     close_first: bool = False  # no status line at all
     # Lies about the body; n is a position in it

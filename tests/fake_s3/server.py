@@ -181,7 +181,7 @@ class FakeS3:
             if self.policy is not None:
                 policy.check(self.policy, request)
             if fault and fault.status:
-                raise sigv4.Refused(fault.status, fault.code, fault.message)
+                raise sigv4.Refused(fault.status, fault.code, fault.message, fault.extra)
             if request.bucket != self.bucket:
                 raise sigv4.Refused(404, "NoSuchBucket", "The specified bucket does not exist")
             if any(request.headers.get(n) != value for n, value in self.demanded.items()):

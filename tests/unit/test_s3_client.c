@@ -449,6 +449,31 @@ static void test_region(void **state)
     rig_stop(&rig, 3);
 }
 
+/* A HEAD has no body to say it with, and a denial may come from the wrong place. */
+static void test_region_of_a_denial(void **state)
+{
+    (void)state;
+    static const char *const HEADS[] = {
+        "HTTP/1.1 403 X\r\nx-amz-bucket-region: eu-west-1\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 400 X\r\nx-amz-bucket-region: eu-west-1\r\nContent-Length: 0\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(HEADS); i++) {
+        const struct exchange script[] = {
+            {.reply = HEADS[i]},
+            {.reply = OK_HEAD "Content-Length: 10\r\n\r\n"},
+            {.reply = HEADS[i]},
+        };
+        struct rig rig;
+        rig_start(&rig, script, ARRAY_SIZE(script));
+        rig.get.head = true;
+        assert_int_equal(rig_perform(&rig), 0);
+        assert_int_equal(rig.get.tries, 2);
+        assert_int_equal(rig_perform(&rig), -1); /* from where the bucket is: it counts */
+        assert_int_equal(rig.get.tries, 1);
+        rig_stop(&rig, 3);
+    }
+}
+
 static void test_head(void **state)
 {
     (void)state;
@@ -739,6 +764,7 @@ int main(void)
         cmocka_unit_test(test_never_answered),
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_region),
+        cmocka_unit_test(test_region_of_a_denial),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_cancel),
