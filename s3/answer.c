@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     /* S3 refuses 15 minutes; a clock that is off by less than this was not the reason. */
@@ -80,6 +81,32 @@ bool answer_is_error(struct slice body)
            memmem(body.data, size, ROOT, sizeof(ROOT) - 1) != NULL && error_xml_parse(body, &error);
 }
 
+static bool begins_with(struct slice text, const char *start)
+{
+    const size_t size = strlen(start);
+    return text.size >= size && strncasecmp((const char *)text.data, start, size) == 0;
+}
+
+bool answer_is_html(struct slice body)
+{
+    while (body.size > 0 && strchr(" \t\r\n", body.data[0]) != NULL) {
+        body = slice_of(body.data + 1, body.size - 1);
+    }
+    return begins_with(body, "<!doctype html") || begins_with(body, "<html");
+}
+
+static int hint_html(struct err *e)
+{
+    return err_hint(e, "check --endpoint and the proxy: something other than S3 answers");
+}
+
+enum verdict answer_html(struct err *e)
+{
+    err_set(e, ERR_CONFIG, "200: a page of HTML");
+    hint_html(e);
+    return VERDICT_FAIL;
+}
+
 /* A refusal of whatever kind that tells of another region: there the answer may be another one. */
 static bool is_elsewhere(const struct answer_want *want, const struct http_headers *headers)
 {
@@ -118,6 +145,8 @@ static const char *status_words(int status)
         return "denied";
     case 404:
         return "not found";
+    case 407:
+        return "the proxy asks who this is";
     case 412:
         return "the object was replaced since it was listed";
     case 416:
@@ -125,6 +154,8 @@ static const char *status_words(int status)
     case 429:
     case 503:
         return "the store asks for fewer requests";
+    case 511:
+        return "the network asks for a login";
     default:
         return "the store gives no reason";
     }
@@ -156,7 +187,14 @@ enum verdict answer_error(const struct answer_want *want, const struct http_head
     const bool told = body.size <= ERROR_XML_MAX && error_xml_parse(body, &error);
     const struct error_rule *const rule =
         error_map_find(headers->status, error.code, error.message);
-    word(&want->asked, rule, headers->status, &error, e);
+    if (!told && answer_is_html(body)) {
+        err_set(e, rule->kind, "%d: %s, in a page of HTML", headers->status,
+                status_words(headers->status));
+        hint_html(e);
+        e->http = headers->status;
+    } else {
+        word(&want->asked, rule, headers->status, &error, e);
+    }
     *ret_error = error;
     if (!told) {
         return verdict_without_code(want, headers, rule->verdict);

@@ -32,6 +32,11 @@ enum verdict answer_check(const struct answer_want *want, const struct http_head
 enum verdict answer_error(const struct answer_want *want, const struct http_headers *headers,
                           struct slice body, struct error_xml *ret_error, struct err *e);
 
+/* True when it is not the store that answers, but a web server, a proxy or a portal before it; and
+ * the words for that after a 200. */
+bool answer_is_html(struct slice body);
+enum verdict answer_html(struct err *e);
+
 /* True when a body that came with a 200 is an <Error> nevertheless. */
 bool answer_is_error(struct slice body);
 

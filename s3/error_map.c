@@ -24,10 +24,11 @@ static const struct error_rule SIGNED = {VERDICT_FAIL, ERR_AUTH, false,
                                          "ask with --no-sign, or check --endpoint"};
 static const struct error_rule SKEWED = {VERDICT_SKEW, ERR_AUTH, false,
                                          "set this machine's clock (NTP), then run again"};
-static const struct error_rule MOVED = {VERDICT_REGION, ERR_CONFIG, false,
-                                        "name the bucket's own region with --region"};
-static const struct error_rule MOVED_FOR_NOW = {VERDICT_REGION, ERR_RETRY, false,
-                                                "name the bucket's own region with --region"};
+static const char HINT_MOVED[] =
+    "name the bucket's own region with --region, and check --endpoint: "
+    "redirects elsewhere are not followed";
+static const struct error_rule MOVED = {VERDICT_REGION, ERR_CONFIG, false, HINT_MOVED};
+static const struct error_rule MOVED_FOR_NOW = {VERDICT_REGION, ERR_RETRY, false, HINT_MOVED};
 static const struct error_rule MISSING = {VERDICT_FAIL, ERR_NOT_FOUND, false, NULL};
 static const struct error_rule DELETED = {
     VERDICT_FAIL, ERR_NOT_FOUND, false,
@@ -63,6 +64,10 @@ static const struct error_rule BAD_SOMEHOW = {VERDICT_RENEW, ERR_CONFIG, false,
                                               "check --endpoint, --region and the credentials"};
 static const struct error_rule IS_PROGRAM = {
     VERDICT_FAIL, ERR_CONFIG, false, "name the bucket itself, not its Object Lambda access point"};
+static const struct error_rule PROXY_DENIED = {
+    VERDICT_FAIL, ERR_AUTH, false, "put the proxy's user and password into https_proxy"};
+static const struct error_rule PORTAL = {VERDICT_FAIL, ERR_RETRY, false,
+                                         "log in to this network's portal, then run again"};
 static const struct error_rule AGAIN = {VERDICT_RETRY, ERR_RETRY, false, NULL};
 static const struct error_rule BUSY = {VERDICT_SLOW_DOWN, ERR_SLOW_DOWN, false, NULL};
 static const struct error_rule KMS_BUSY = {
@@ -275,6 +280,8 @@ static const struct error_rule *find_status(int status)
         return &MISSING;
     case 405:
         return &DELETED;
+    case 407:
+        return &PROXY_DENIED;
     case 412:
     case 416:
         return &CHANGED;
@@ -286,6 +293,8 @@ static const struct error_rule *find_status(int status)
         return &AGAIN;
     case 501:
         return &BAD_REQUEST;
+    case 511:
+        return &PORTAL;
     default:
         return status >= 300 && status < 500 ? &BAD_REQUEST : &AGAIN;
     }

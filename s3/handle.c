@@ -63,6 +63,8 @@ static void set_http(CURL *easy)
     handle_set(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     handle_set(curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L));
     handle_set(curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L));
+    /* What a proxy says to CONNECT is no word of the store's. */
+    handle_set(curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L));
     handle_set(curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L));
     handle_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, "penates"));
 }

@@ -285,6 +285,9 @@ static int read_pages(struct listing *listing, struct err *e)
             if (outcome != 0 && !listing->fn_failed) {
                 err_wrap(e, "list s3://%s/%s", listing->client->options.bucket,
                          listing->list->prefix);
+                if (e->hint[0] == '\0') {
+                    err_hint(e, "check --endpoint: the answer is no listing of S3's");
+                }
             }
         }
         fetch_free(fetch);

@@ -11,6 +11,7 @@
 #include "agent/base/thread.h"
 #include "s3/handle.h"
 #include "s3/request.h"
+#include "s3/transport.h"
 
 _Static_assert((int)S3_REGION_MAX == (int)HTTP_REGION_MAX, "a region's name fits both");
 _Static_assert(PROBE_ADDRESS_MAX >= INET6_ADDRSTRLEN, "an address fits");
@@ -113,7 +114,7 @@ static enum verdict try_once(const struct s3_options *options, const char *url, 
     if (attempt.headers.status != 0) {
         take_answer(&attempt);
     } else if (code != CURLE_OK) {
-        verdict = request_judge_transport(code, attempt.curl_error, e);
+        verdict = transport_judge(code, attempt.curl_error, e);
         (void)err_wrap(e, "%s", probe->url);
     } else {
         (void)err_set(e, ERR_RETRY, "%s: the answer is no HTTP", probe->url);

@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "s3/compose.h"
 #include "s3/handle.h"
+#include "s3/transport.h"
 
 enum {
     HEAD_MAX = 256 * 1024,      /* all header lines of one answer; S3 allows 8 KiB of metadata */
@@ -215,32 +216,6 @@ void request_end(struct request *request)
     request->get = NULL;
 }
 
-enum verdict request_judge_transport(CURLcode code, const char *curl_error, struct err *e)
-{
-    const char *const words = curl_error[0] == '\0' ? curl_easy_strerror(code) : curl_error;
-    switch ((int)code) {
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-        err_set(e, ERR_RETRY, "the server's certificate is not valid for it: %s", words);
-        err_hint(e, "check --endpoint, this machine's clock, and --ca-file");
-        return VERDICT_FAIL;
-    case CURLE_SSL_CACERT_BADFILE:
-        err_set(e, ERR_CONFIG, "no certificates to trust: %s", words);
-        err_hint(e, "check --ca-file, or install the system's CA certificates");
-        return VERDICT_FAIL;
-    case CURLE_PARTIAL_FILE:
-        err_set(e, ERR_CORRUPT, "the body ended early: %s", words);
-        return VERDICT_RETRY;
-    case CURLE_COULDNT_RESOLVE_HOST:
-        err_set(e, ERR_RETRY, "%s", words);
-        err_hint(e, "check the endpoint's and the bucket's names, and DNS");
-        return VERDICT_RETRY;
-    default:
-        err_set(e, ERR_RETRY, "%s", words);
-        return VERDICT_RETRY;
-    }
-}
-
 static enum verdict judge_error(struct request *request, struct slice body, struct err *e)
 {
     return answer_error(&request->want, &request->headers, body, &request->error, e);
@@ -298,6 +273,9 @@ static enum verdict judge_object(struct request *request, struct err *e)
 static enum verdict judge_page(struct request *request, struct err *e)
 {
     const struct slice body = slice_of_buf(request->get->transfer->page->body);
+    if (answer_is_html(body)) {
+        return answer_html(e);
+    }
     return answer_is_error(body) ? judge_error(request, body, e) : VERDICT_DONE;
 }
 
@@ -353,7 +331,7 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
     }
     if (code != CURLE_OK) {
         forget_unpinned(get);
-        return request_judge_transport(code, request->curl_error, e);
+        return transport_judge(code, request->curl_error, e);
     }
     return page != NULL ? judge_page(request, e) : judge_object(request, e);
 }

@@ -67,9 +67,6 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
  * Bytes that are in place are counted in the transfer. Call once curl is done with the handle. */
 enum verdict request_judge(struct request *request, CURLcode code, struct err *e);
 
-/* The part of it for a failure of curl's: `curl_error` is the text of CURLOPT_ERRORBUFFER. */
-enum verdict request_judge_transport(CURLcode code, const char *curl_error, struct err *e);
-
 /* Did the try bring so much of the object that it was worth it? Then budgets begin anew. */
 bool request_progressed(const struct request *request);
 

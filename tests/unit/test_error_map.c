@@ -128,6 +128,8 @@ static const struct row {
     {LIST, 400, "UnsupportedArgument", "", VERDICT_FAIL, 64, "--endpoint"},
     {LIST, 400, "ValidationError", "", VERDICT_FAIL, 64, "--endpoint"},
     {HEAD, 501, "", "", VERDICT_FAIL, 64, "--endpoint"},
+    {LIST, 407, "", "", VERDICT_FAIL, 77, "https_proxy"},
+    {LIST, 511, "", "", VERDICT_FAIL, 69, "portal"},
     {LIST, 418, "", "", VERDICT_FAIL, 64, "--endpoint"},
     {GET, 404, "NoTransformationDefined", "", VERDICT_FAIL, 64, "Object Lambda"},
     {GET, 400, "LambdaInvocationFailed", "", VERDICT_FAIL, 64, "Object Lambda"},
@@ -246,6 +248,28 @@ static void test_rows(void **state)
     }
 }
 
+/* A proxy, a portal, a web server: what it means stays, the words and the next step are others. */
+static void test_html_is_not_the_store(void **state)
+{
+    (void)state;
+    static const char *const PAGES[] = {"<!DOCTYPE html>\n<html>", " \r\n<html lang=en>", "<HTML>"};
+    const struct answer_want want = {.page = true, .etag = "", .region = "r", .signed_at_ms = -1};
+    const struct http_headers headers = {.status = 403, .date_ms = -1};
+    for (size_t i = 0; i < ARRAY_SIZE(PAGES); i++) {
+        struct err e = ERR_INIT;
+        struct error_xml error;
+        assert_int_equal(
+            answer_error(&want, &headers, slice_of(PAGES[i], strlen(PAGES[i])), &error, &e),
+            VERDICT_FAIL);
+        assert_string_equal(e.text, "403: denied, in a page of HTML");
+        assert_non_null(strstr(e.hint, "something other than S3"));
+        assert_int_equal(err_exit_code(e.kind), 77);
+    }
+    assert_false(answer_is_html(slice_of("<?xml version=\"1.0\"?><ListBucketResult/>", 41)));
+    assert_false(answer_is_html(slice_of("<htm", 4)));
+    assert_false(answer_is_html(slice_of("", 0)));
+}
+
 /* HEAD has no body: what its headers tell decides. */
 static void test_head_is_read_from_its_headers(void **state)
 {
@@ -285,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_html_is_not_the_store),
         cmocka_unit_test(test_head_is_read_from_its_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,8 +341,8 @@ static void test_trouble(void **state)
         {"HTTP/1.1 404 X\r\nContent-Length: 40\r\n\r\n<Error><Code>NoSuchBucket</Code></Error>",
          ERR_NOT_FOUND},
         {PAGE_HEAD("4") "junk", ERR_CORRUPT},
-        {PAGE_HEAD("6") "<html>", ERR_CORRUPT},
-        {PAGE_HEAD("13") "<html></html>", ERR_CORRUPT},
+        {PAGE_HEAD("6") "<html>", ERR_CONFIG},
+        {PAGE_HEAD("13") "<html></html>", ERR_CONFIG},
         {PAGE_HEAD("18") "<ListBucketResult>", ERR_CORRUPT},
     };
     for (size_t i = 0; i < ARRAY_SIZE(FINAL); i++) {
