@@ -264,23 +264,35 @@ int creds_imds_parse(char *text, size_t size, struct creds_value *ret, struct er
                            fields[TOKEN].value, expires_ms, e);
 }
 
+/* The document of the role that there is: another one may be attached between the two questions,
+ * and then the first is not found. */
+static int get_document(struct visit *visit, char ret_role[ROLE_MAX + 1], struct err *e)
+{
+    for (unsigned tries = 1;; tries++) {
+        if (get_role(visit, ret_role, e) != 0) {
+            return -1;
+        }
+        autofree char *path = xasprintf("%s%s", role_path, ret_role);
+        if (get(visit, path, e) != 0) {
+            return -1;
+        }
+        const long status = visit->answer.status;
+        if (status == 200) {
+            return 0;
+        }
+        if (status != 404 || tries == 2) {
+            return refused("credentials", status, e);
+        }
+    }
+}
+
 int creds_imds_read(const struct creds_system *system, struct creds_value *ret, struct err *e)
 {
     ASSERT(system != NULL && ret != NULL);
     auto_visit struct visit *visit = visit_new(system, e);
     char role[ROLE_MAX + 1];
-    if (visit == NULL || get_role(visit, role, e) != 0) {
-        return -1;
-    }
-    autofree char *path = xasprintf("%s%s", role_path, role);
-    if (get(visit, path, e) != 0) {
-        return -1;
-    }
-    struct creds_http_answer *answer = &visit->answer;
-    if (answer->status != 200) {
-        return refused("credentials", answer->status, e);
-    }
-    if (creds_imds_parse(answer->body, answer->size, ret, e) != 0) {
+    if (visit == NULL || get_document(visit, role, e) != 0 ||
+        creds_imds_parse(visit->answer.body, visit->answer.size, ret, e) != 0) {
         return -1;
     }
     (void)snprintf(ret->source, sizeof(ret->source), "instance role '%.40s'", role);

@@ -29,6 +29,10 @@ install() {
         "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
         cp tests/requirements.txt "$venv/requirements.txt"
     fi
+    if command -v go >/dev/null && [ ! -x "$venv/bin/ec2-metadata-mock" ]; then
+        GOBIN="$venv/bin" go install \
+            github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock@v1.13.0
+    fi
 }
 
 build() { # build NAME COMPILER [cmake options]

@@ -226,6 +226,28 @@ static void test_token_is_renewed_once(void **state)
     run_script(again, ARRAY_SIZE(again), &fails);
 }
 
+/* Another role is attached between the two questions. */
+static void test_role_changes(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        TOKEN_STEP("t"),
+        ROLE_STEP(HTTP("200 OK", "before")),
+        {.request = "GET " ROLE_PATH "before ", .reply = HTTP("404 Gone", "")},
+        ROLE_STEP(HTTP("200 OK", "restore")),
+        KEYS_STEP(HTTP("200 OK", DOCUMENT)),
+    };
+    const struct outcome works = {.text = NULL};
+    run_script(steps, ARRAY_SIZE(steps), &works);
+
+    static const struct step role = ROLE_STEP(HTTP("200 OK", "restore"));
+    static const struct step gone = KEYS_STEP(HTTP("404 Gone", ""));
+    const struct step always[] = {TOKEN_STEP("t"), role, gone, role, gone};
+    const struct outcome fails = {.text = "asked for credentials, it answers 404",
+                                  .kind = ERR_AUTH};
+    run_script(always, ARRAY_SIZE(always), &fails);
+}
+
 static void test_trouble_is_tried_again(void **state)
 {
     (void)state;
@@ -343,7 +365,7 @@ static void test_bad_documents_are_not_asked_for_again(void **state)
         const char *reply, *text;
         enum err_kind kind;
     } cases[] = {
-        {HTTP("404 Not Found", ""), "asked for credentials, it answers 404", ERR_AUTH},
+        {HTTP("400 Bad", ""), "asked for credentials, it answers 400", ERR_AUTH},
         {HTTP("200 OK", "<html>"), "not a flat JSON object", ERR_CORRUPT},
         {HTTP("200 OK", "{\"Code\":\"AssumeRoleUnauthorizedAccess\",\"Message\":\"no\\ntrust\"}"),
          "AssumeRoleUnauthorizedAccess: no?trust", ERR_AUTH},
@@ -565,6 +587,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_role),
         cmocka_unit_test(test_token_is_renewed_once),
+        cmocka_unit_test(test_role_changes),
         cmocka_unit_test(test_trouble_is_tried_again),
         cmocka_unit_test(test_lost_answer_hints_at_the_hop_limit),
         cmocka_unit_test(test_trickle_is_cut),
