@@ -112,6 +112,9 @@ void client_requeue(struct s3_client *client, struct s3_get *get);
 bool client_may_retry(struct s3_client *client, const struct s3_get *get, bool slow_down,
                       uint64_t now_ms, uint64_t *ret_delay_ms);
 
+/* Wakes the net threads of the set bits. */
+void client_wake(struct s3_client *client, uint64_t nets);
+
 /* So many bytes have arrived: how long must the net thread leave its sockets alone? */
 uint64_t client_pace_ms(struct s3_client *client, uint64_t bytes);
 

@@ -38,6 +38,11 @@ static void set_network(CURL *easy, const struct s3_options *options, bool tls)
      * one address of the many that S3 names (libcurl 7.88, hostip.c). */
     (void)curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
     handle_set(curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 1L));
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* A try that is cut while its name is looked up leaves that thread to itself. Without this, and
+     * always before 7.87, curl waits for it, and all requests of the net thread wait, too. */
+    handle_set(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
+#endif
 #if LIBCURL_VERSION_NUM >= 0x075000
     handle_set(curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S));
 #endif

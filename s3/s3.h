@@ -77,8 +77,8 @@ struct s3_client;
  *
  * One try ends by itself: name, connection and TLS are there after 10 s; what moves less than 1 KiB
  * a second over stall_ms is cut, heads included (with a limit of bandwidth: what moves nothing); a
- * head ends at 256 KiB. So the slowest body of n KiB takes n seconds. Retry-After is honoured up to
- * 20 s.
+ * head ends at 256 KiB. So the slowest body of n KiB takes n seconds. (Before libcurl 7.87 a name
+ * takes as long as the resolver.) Retry-After is honoured up to 20 s.
  */
 
 /* Starts the net threads. Fails with ERR_CONFIG (options, and what is in files they name) only;
@@ -87,8 +87,9 @@ int s3_client_new(const struct s3_options *options, struct s3_client **ret,
                   struct err *e) MUST_CHECK;
 /* Cancels what is under way, waits for the net threads, frees. NULL is fine. */
 void s3_client_free(struct s3_client *client);
-/* Everything under way or submitted later ends soon with ERR_CANCELLED. Any thread, not a signal
- * handler. */
+/* Everything under way or submitted later ends soon with ERR_CANCELLED; with a libcurl before 7.87
+ * not before a name that is being looked up is known, or is not.
+ * Any thread, not a signal handler. */
 void s3_client_cancel(struct s3_client *client);
 
 /* Requests sent and tries repeated so far, and body bytes received. */

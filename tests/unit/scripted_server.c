@@ -35,6 +35,8 @@ struct scripted_server {
     size_t peer_count;
     size_t served;
     char *complaint;
+
+    size_t peak; /* atomic */
 };
 
 static void complain(struct scripted_server *server, const char *what, const char *detail,
@@ -71,6 +73,16 @@ static void send_all(int fd, const char *text)
     }
 }
 
+static void trickle(int fd, const struct exchange *exchange)
+{
+    for (const char *byte = exchange->reply; *byte != '\0'; byte++) {
+        clock_sleep_ms(exchange->trickle_ms);
+        if (send(fd, byte, 1, MSG_NOSIGNAL) != 1) {
+            return;
+        }
+    }
+}
+
 static void drop(struct scripted_server *server, size_t index)
 {
     struct peer *peer = &server->peers[index];
@@ -97,7 +109,11 @@ static bool answer(struct scripted_server *server, size_t index)
     if (exchange->delay_ms > 0) {
         clock_sleep_ms(exchange->delay_ms);
     }
-    send_all(peer->fd, exchange->reply);
+    if (exchange->trickle_ms > 0) {
+        trickle(peer->fd, exchange);
+    } else {
+        send_all(peer->fd, exchange->reply);
+    }
     switch (exchange->after) {
     case AFTER_KEEP:
         return false;
@@ -138,6 +154,9 @@ static void admit(struct scripted_server *server)
     ASSERT(fd >= 0 && server->peer_count < PEERS_MAX);
     server->peers[server->peer_count] = (struct peer){.fd = fd, .head = BUF_INIT(HEAD_MAX)};
     server->peer_count++;
+    if (server->peer_count > server->peak) {
+        __atomic_store_n(&server->peak, server->peer_count, __ATOMIC_SEQ_CST);
+    }
 }
 
 static void *run(void *arg)
@@ -196,6 +215,11 @@ struct scripted_server *scripted_server_start(const struct exchange *script, siz
 const char *scripted_server_url(const struct scripted_server *server)
 {
     return server->url;
+}
+
+size_t scripted_server_peak(const struct scripted_server *server)
+{
+    return __atomic_load_n(&server->peak, __ATOMIC_SEQ_CST);
 }
 
 size_t scripted_server_stop(struct scripted_server *server)

@@ -20,7 +20,8 @@ struct exchange {
     const char *refuse;    /* what it must not contain; NULL: nothing */
     const char *reply;
     enum after after;
-    unsigned delay_ms; /* before the reply */
+    unsigned delay_ms;   /* before the reply */
+    unsigned trickle_ms; /* before each of its bytes */
 };
 
 struct scripted_server;
@@ -30,6 +31,8 @@ struct scripted_server *scripted_server_start(const struct exchange *script, siz
                                               bool repeat);
 /* "http://127.0.0.1:PORT"; borrowed. */
 const char *scripted_server_url(const struct scripted_server *server);
+/* Most connections that were open at once, so far. */
+size_t scripted_server_peak(const struct scripted_server *server);
 /* Ends the thread and closes all. Fails the test when a request was not as expected or had no
  * exchange. Returns how many came. */
 size_t scripted_server_stop(struct scripted_server *server);
