@@ -185,11 +185,64 @@ class Delay:
             request = urllib.request.Request(f"http://127.0.0.1:{api}{path}",
                                              json.dumps(body).encode(), method="POST")
             urllib.request.urlopen(request).read()
+        self.port, self.endpoint = port, f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log nginx.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log seen.log;
+    split_clients $request_id $refused {{ {share} * 0; }}
+    upstream store {{ server 127.0.0.1:{upstream}; keepalive 512; }}
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        keepalive_requests 1000000;
+        location / {{
+            if ($refused) {{ return 503; }}
+            proxy_pass http://store;
+            proxy_http_version 1.1;
+            proxy_max_temp_file_size 0;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+        }}
+    }}
+}}
+"""
+
+
+class Refusing:
+    """nginx before the server: so many requests of a hundred, by chance, are answered 503."""
+
+    def __init__(self, folder, upstream, percent):
+        self.folder, self.upstream, self.percent = folder / f"nginx-{percent}", upstream, percent
+
+    def __enter__(self):
+        self.folder.mkdir()
+        port = free_port()
+        (self.folder / "nginx.conf").write_text(NGINX.format(
+            share=f"{self.percent}% 1;" if self.percent else "", upstream=self.upstream, port=port))
+        self.process = Process(["nginx", "-p", str(self.folder), "-c", "nginx.conf", "-e",
+                                "nginx.log"], self.folder / "output.log")
+        self.process.wait_for_port(port)
         self.endpoint = f"http://127.0.0.1:{port}"
         return self
 
     def __exit__(self, *_):
         self.process.stop()
+
+    def requests(self):
+        time.sleep(0.3)
+        return sum(1 for _ in open(self.folder / "seen.log"))
 
 
 def measure(steps, env, folder):
@@ -238,15 +291,16 @@ class Contest:
         return [["rclone", "copy", remote, raw, "--transfers", connections, "--checkers", "16",
                  "--fast-list", "--multi-thread-streams", "8", "--config", "/dev/null"], decode]
 
-    def run(self, who, backup, endpoint, connections):
+    def run(self, who, backup, endpoint, connections, server=None):
+        server = server or self.server
         raw, out = self.folder / "raw", self.folder / "out"
         for place in (raw, out):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
-        before = self.server.requests()
+        before = server.requests()
         wall, cpu, peak = measure(self.steps(who, backup, endpoint, raw, out, connections),
                                   self.env, self.folder)
-        asked = self.server.requests() - before
+        asked = server.requests() - before
         backup.check(out / "ks" / "users" if who.startswith("penates") else out)
         return wall, cpu / (backup.plain_bytes / GIB), peak, asked
 
@@ -266,6 +320,9 @@ def main():
     parser.add_argument("--folder", default="/dev/shm")
     parser.add_argument("--profiles", default=",".join(PROFILES))
     parser.add_argument("--only", default="")
+    parser.add_argument("--refuse", action="store_true",
+                        help="Penates only: quiet, and with --refuse-percent answered 503")
+    parser.add_argument("--refuse-percent", type=float, default=5)
     args = parser.parse_args()
     print(f"{os.cpu_count()} cores, {args.gib} GiB plain a profile, best of {args.rounds} rounds, "
           f"data and target in {args.folder}", flush=True)
@@ -284,6 +341,9 @@ def bench_profile(args, folder, server, profile):
     PROFILES[profile](backup, int(args.gib * GIB))
     backup.seal(folder)
     contest = Contest(args, folder, server)
+    if args.refuse:
+        bench_refused(args, folder, contest, backup, profile)
+        return
     with Delay(folder, server.port, args.delay_ms) as delayed:
         for delay, endpoint, connections in ((0, server.endpoint, 16),
                                              (args.delay_ms, delayed.endpoint, 64)):
@@ -295,6 +355,24 @@ def bench_profile(args, folder, server, profile):
                 wall, cpu, peak, asked = min(rounds)
                 print(f"{profile:22}{delay:>4} ms  {who:10}{wall:8.2f}{cpu:11.2f}"
                       f"{peak / (1 << 20):9.0f}{asked:10}", flush=True)
+
+
+def bench_refused(args, folder, contest, backup, profile):
+    """Quiet and refused in turn, so that what else the machine does meets both."""
+    with Delay(folder, contest.server.port, args.delay_ms) as delayed:
+        for delay, port in ((0, contest.server.port), (args.delay_ms, delayed.port)):
+            place = folder / f"{delay}-ms"
+            place.mkdir()
+            with Refusing(place, port, 0) as quiet, \
+                    Refusing(place, port, args.refuse_percent) as refused:
+                rounds = [[contest.run("penates", backup, front.endpoint, 64, front)
+                           for front in (quiet, refused)] for _ in range(args.rounds)]
+            times = [min(run[side][0] for run in rounds) for side in (0, 1)]
+            asked = [max(run[side][3] for run in rounds) for side in (0, 1)]
+            print(f"{profile:22}{delay:>4} ms  quiet {times[0]:.2f} s, {asked[0]} requests; "
+                  f"{args.refuse_percent:g} % refused {times[1]:.2f} s, {asked[1]} requests; "
+                  f"{times[1] / times[0]:.2f} x the time, {asked[1] / asked[0]:.2f} x the requests; "
+                  f"all rounds {[[round(r[0], 2) for r in run] for run in rounds]}", flush=True)
 
 
 main()
