@@ -93,7 +93,9 @@ static void take_answer(struct attempt *attempt)
     probe->status = headers->status;
     probe->has_date = headers->date_ms >= 0;
     probe->skew_ms = probe->has_date ? headers->date_ms - clock_wall_ms() : 0;
-    memcpy(probe->bucket_region, headers->bucket_region, S3_REGION_MAX);
+    if (endpoint_region_is_valid(headers->bucket_region)) {
+        memcpy(probe->bucket_region, headers->bucket_region, S3_REGION_MAX);
+    }
     take_times(attempt);
 }
 

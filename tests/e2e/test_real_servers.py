@@ -132,3 +132,16 @@ def test_large_object_in_parts(real, tmp_path):
     assert result.code == 0, result.err
     for name, plain in backup.plain.items():
         assert (tmp_path / "data" / name).read_bytes() == plain
+
+
+def test_doctor(real):
+    result = penates("doctor", *source(real), "--cluster", "fix_v2", "--json", env=keys(real))
+    assert result.code == 0, result.out + result.err
+    states = {check["name"]: check["state"] for check in result.json["checks"]}
+    assert {name for name, state in states.items() if state != "ok"} == {"target"}, result.out
+    result = penates("doctor", *source(real), "--json",
+                     env=keys(real, AWS_SECRET_ACCESS_KEY="wrong"))
+    assert result.code == 77, result.out + result.err
+    states = {check["name"]: check["state"] for check in result.json["checks"]}
+    assert states["endpoint"] == "ok"
+    assert states["list"] == "failed"
