@@ -122,7 +122,7 @@ static enum verdict try_once(const struct s3_options *options, const char *url, 
     if (attempt.headers.status != 0) {
         take_answer(&attempt);
     } else if (code != CURLE_OK) {
-        verdict = transport_judge(code, attempt.curl_error, e);
+        verdict = transport_judge(attempt.easy, code, attempt.curl_error, e);
         (void)err_wrap(e, "%s", probe->url);
     } else {
         (void)err_set(e, ERR_RETRY, "%s: the answer is no HTTP", probe->url);

@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "s3/compose.h"
 #include "s3/handle.h"
+#include "s3/proxy.h"
 #include "s3/transport.h"
 
 enum {
@@ -218,7 +219,13 @@ void request_end(struct request *request)
 
 static enum verdict judge_error(struct request *request, struct slice body, struct err *e)
 {
-    return answer_error(&request->want, &request->headers, body, &request->error, e);
+    const enum verdict verdict =
+        answer_error(&request->want, &request->headers, body, &request->error, e);
+    const bool tls = strncmp(request->get->transfer->endpoint->base, "https:", 6) == 0;
+    if (request->error.code[0] == '\0' && !tls) {
+        proxy_doubt(request->headers.status, e);
+    }
+    return verdict;
 }
 
 static struct slice slice_of_buf(const struct buf *buf)
@@ -331,7 +338,7 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
     }
     if (code != CURLE_OK) {
         forget_unpinned(get);
-        return transport_judge(code, request->curl_error, e);
+        return transport_judge(request->easy, code, request->curl_error, e);
     }
     return page != NULL ? judge_page(request, e) : judge_object(request, e);
 }

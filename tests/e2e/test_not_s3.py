@@ -71,16 +71,6 @@ def test_another_server(status, body, code, words, next_step):
         ends(code, words, next_step, url)
 
 
-def test_a_proxy_that_refuses():
-    with web(407) as url:
-        ends(77, "407: the proxy", "https_proxy", "http://s3.example.invalid",
-             env={"http_proxy": url})
-        ends(69, "407", "check the proxy", env={"https_proxy": url})
-    with web(403, HTML) as url:
-        ends(69, "403", "check the proxy", env={"https_proxy": url})
-    ends(69, "resolve proxy", "check the proxy", env={"https_proxy": "http://proxy.invalid:1"})
-
-
 def test_nobody_there():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

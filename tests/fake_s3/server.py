@@ -133,6 +133,8 @@ class FakeS3:
             return None
         lines = head.decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ")
+        if target.startswith("http://"):  # we are the proxy as well
+            target = "/" + target.split("/", 3)[3]
         headers = {}
         for line in lines[1:]:
             if line:
