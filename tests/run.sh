@@ -85,7 +85,8 @@ stage_tsan() {
     build tsan gcc -DCMAKE_BUILD_TYPE=Debug -DPENATES_SANITIZE=thread
     unit tsan
     PENATES_NET_THREADS=4 PENATES_THREADS=8 PENATES_TEST_KILLS=5 e2e tsan \
-        tests/e2e/test_sample_backups.py tests/e2e/test_bad_days.py tests/e2e/test_crash.py
+        tests/e2e/test_sample_backups.py tests/e2e/test_bad_days.py tests/e2e/test_crash.py \
+        tests/e2e/test_credentials.py
     unset TSAN_OPTIONS PENATES_SANITIZED
 }
 

@@ -106,7 +106,7 @@ def test_service_that_fails_is_lived_without(tmp_path):
             failed = [request for request in imds.requests if request[0] == "PUT"]
         assert result.err.count("credentials: not renewed, and used on") == 1, result.err
         assert "answers 503" in result.err
-        assert len(failed) < 12
+        assert len(failed) <= 1 + 5 * 5, "five tries each time, and longer pauses each time"
         check_restored(result, backup, tmp_path / "data")
 
 
@@ -144,14 +144,30 @@ def other_role(imds):
     imds.next_role = "other-role"
 
 
+def trickling(imds):
+    imds.trickle_next = 1
+
+
 @pytest.mark.parametrize("trouble, requests",
-                         [(old_token, 5), (throttled, 5), (other_role, 5)])
+                         [(old_token, 5), (throttled, 5), (other_role, 5), (trickling, 4)])
 def test_instance_role_in_trouble(server, tmp_path, trouble, requests):
     with FakeIMDS((ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)) as imds:
         trouble(imds)
         result = restore(server, tmp_path / "data", env=on_ec2(imds.endpoint))
         check_restored(result, standard(), tmp_path / "data")
         assert len(imds.requests) == requests
+
+
+@pytest.mark.skipif(os.environ.get("PENATES_SANITIZED", "") != "", reason="it waits for twelve seconds")
+def test_hop_limit_is_named(server):
+    """The answer with the token does not get into a container."""
+    with FakeIMDS((ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)) as imds:
+        imds.loses_tokens = True
+        result = penates("list", *source_args(server), env=on_ec2(imds.endpoint))
+        assert len(imds.requests) == 5
+    assert result.code == 77, result.err
+    assert "no answer from" in result.error
+    assert "--http-put-response-hop-limit 2" in result.error
 
 
 @pytest.mark.parametrize("document, words", [

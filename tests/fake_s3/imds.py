@@ -40,6 +40,8 @@ class FakeIMDS:
         self.fail_next = []  # statuses to answer before being honest
         self.fail_always = None  # one for ever
         self.next_role = None  # attached once the present one's name has been told
+        self.trickle_next = 0  # so many answers come byte by byte, and never whole
+        self.loses_tokens = False  # as a hop limit of 1 does, for who is in a container
         self.document = None  # bytes instead of the credentials document
         self.requests = []
 
@@ -69,9 +71,21 @@ class FakeIMDS:
 
     def answer(self, handler, status, body=b""):
         handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
+        trickles, self.trickle_next = self.trickle_next > 0, max(self.trickle_next - 1, 0)
+        handler.send_header("Content-Length", str(len(body) + trickles))
         handler.end_headers()
-        handler.wfile.write(body)
+        if trickles:
+            self.trickle(handler, body)
+        else:
+            handler.wfile.write(body)
+
+    def trickle(self, handler, body):
+        try:
+            for at in range(len(body)):
+                handler.wfile.write(body[at : at + 1])
+                time.sleep(0.2)
+        except OSError:
+            pass  # the client has had enough
 
     def refuse(self, handler):
         self.requests.append((handler.command, handler.path))
@@ -89,6 +103,9 @@ class FakeIMDS:
         seconds = handler.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
         if handler.path != "/latest/api/token" or not seconds.isdigit() or int(seconds) > 21600:
             self.answer(handler, 400)
+            return
+        if self.loses_tokens:
+            handler.rfile.read(1)  # until the client gives up
             return
         token = f"token-{len(self.requests)}"
         self.tokens[token] = 0
