@@ -158,7 +158,7 @@ def test_instance_role_in_trouble(server, tmp_path, trouble, requests):
         assert len(imds.requests) == requests
 
 
-@pytest.mark.skipif(os.environ.get("PENATES_SANITIZED", "") != "", reason="it waits for twelve seconds")
+@pytest.mark.skipif(os.environ.get("PENATES_SANITIZED", "") != "", reason="it waits for 12 s")
 def test_hop_limit_is_named(server):
     """The answer with the token does not get into a container."""
     with FakeIMDS((ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)) as imds:
@@ -186,7 +186,7 @@ def test_instance_role_that_gives_none(server, tmp_path, document, words):
     assert not server.requests
 
 
-@pytest.mark.skipif(ec2_mock.find() is None, reason="ec2-metadata-mock is not installed, for there is no go")
+@pytest.mark.skipif(ec2_mock.find() is None, reason="no ec2-metadata-mock, for there is no go")
 def test_metadata_mock_of_aws(server, tmp_path):
     with ec2_mock.Ec2Mock(tmp_path, ACCESS_KEY, SECRET_KEY, SESSION_TOKEN) as imds:
         env = {**on_ec2(imds.endpoint), "AWS_REGION": None}
