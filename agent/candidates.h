@@ -6,6 +6,7 @@
 #ifndef PENATES_CANDIDATES_H
 #define PENATES_CANDIDATES_H
 
+#include "agent/archive.h"
 #include "agent/backup_key.h"
 #include "agent/base/mem.h"
 #include "agent/sstable_name.h"
@@ -46,8 +47,8 @@ struct candidate {
     uint8_t claim_named; /* what the manifest named */
     uint8_t checksum;    /* enum s3_checksum_kind */
     bool checksum_composite : 1;
-    bool archived : 1;      /* its storage class has to be thawed first */
-    bool from_manifest : 1; /* else found by listing */
+    enum archive archive : 3; /* enum archive, as the listing has it */
+    bool from_manifest : 1;   /* else found by listing */
 };
 
 /* Open addressing over indexes; a power of two, at most half full. */

@@ -5,6 +5,7 @@
 #ifndef PENATES_CATALOG_H
 #define PENATES_CATALOG_H
 
+#include "agent/archive.h"
 #include "agent/selection.h"
 #include "agent/source.h"
 
@@ -37,6 +38,7 @@ struct catalog_manifest {
     char etag[128];
     uint64_t size;
     int64_t time_ms;
+    enum archive archive; /* as the listing has it */
 };
 
 struct catalog_manifests {

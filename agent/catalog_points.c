@@ -55,6 +55,8 @@ static int manifest_fill(struct catalog_manifest *manifest, const struct s3_entr
         .version_id = xstrdup(entry->version_id),
         .size = entry->size,
         .time_ms = time_ms,
+        .archive = archive_of_listing(entry->storage_class, entry->size, entry->modified_ms,
+                                      clock_wall_ms()),
     };
     memcpy(manifest->etag, entry->etag, etag_size + 1);
     return 0;

@@ -28,6 +28,7 @@ enum command {
 };
 
 enum layout { LAYOUT_DATA, LAYOUT_LOADER };
+enum thaw_tier { THAW_STANDARD, THAW_EXPEDITED, THAW_BULK };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 enum { CONFIG_TARGETS_MAX = 16 };
@@ -87,6 +88,8 @@ struct config {
     const char *region, *endpoint, *profile, *role_arn, *external_id;
     const char *request_payer, *expected_bucket_owner, *ca_file, *sse_c_key_file;
     bool path_style, dualstack, fips, no_sign;
+    unsigned thaw_days;       /* --thaw; 0: archived objects are refused */
+    enum thaw_tier thaw_tier; /* --thaw-tier */
 
     struct config_memory *own; /* what the strings above live in */
 };

@@ -11,6 +11,7 @@ _Static_assert(sizeof(enum dialect_choice) == sizeof(unsigned), "width of an enu
 _Static_assert((int)DIALECT_AUTO == 0 && (int)DIALECT_V1 == 1 && (int)DIALECT_V2 == 2, "words");
 _Static_assert((int)LAYOUT_DATA == 0 && (int)LAYOUT_LOADER == 1, "words");
 _Static_assert((int)PROGRESS_AUTO == 0 && (int)PROGRESS_NEVER == 2, "words");
+_Static_assert((int)THAW_STANDARD == 0 && (int)THAW_BULK == 2, "words");
 _Static_assert((int)LOG_ERROR == 0 && (int)LOG_DEBUG == 3, "words");
 
 enum {
@@ -20,6 +21,7 @@ enum {
     THREADS_MAX = 1024,
     NET_THREADS_MAX = 64,
     CONNECTIONS_MAX = 4096,
+    THAW_DAYS_MAX = 365, /* a copy is paid for as long as it is there */
 };
 #define MEMORY_MAX (UINT64_C(1) << 42) /* 4 TiB: more than any instance has */
 #define RETRY_MAX_MS (UINT64_C(7) * 24 * 60 * 60 * 1000)
@@ -110,6 +112,13 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_DUALSTACK] = {.take = config_take_flag, .offset = FIELD(dualstack)},
     [OPTION_FIPS] = {.take = config_take_flag, .offset = FIELD(fips)},
     [OPTION_NO_SIGN] = {.take = config_take_flag, .offset = FIELD(no_sign)},
+    [OPTION_THAW] = {.take = config_take_unsigned,
+                     .offset = FIELD(thaw_days),
+                     .min = 1,
+                     .max = THAW_DAYS_MAX},
+    [OPTION_THAW_TIER] = {.take = config_take_word,
+                          .offset = FIELD(thaw_tier),
+                          .words = {"standard", "expedited", "bulk"}},
 };
 
 int config_take_value(struct config *config, enum option_id id, const struct option_bag *bag,

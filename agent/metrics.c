@@ -51,6 +51,10 @@ int report_write_metrics(const struct report *report, const char *path, struct e
     put(file, "fetched_bytes", "Stored bytes of the files that the last run finished.", command,
         counts.finished.bytes - counts.earlier.bytes);
     put(file, "plain_bytes", "Bytes of the finished files on disk.", command, counts.plain_bytes);
+    put(file, "thawed_objects", "Archived objects that S3 brought back for the last run.", command,
+        report->thawed.objects);
+    put_seconds(file, "thaw_seconds", "How long the last run waited for them.", command,
+                report->thawed.wait_ms);
     put(file, "requests", "Requests that the last run sent.", command, report->stats.requests);
     put(file, "retries", "Requests that the last run tried again.", command, report->stats.retries);
     return out_file_close(&out, e);

@@ -165,6 +165,10 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_FIPS] = {"fips", 0, NULL, GROUP_AWS, READ, "FIPS endpoints"},
     [OPTION_NO_SIGN] = {"no-sign", 0, NULL, GROUP_AWS, READ,
                         "send unsigned requests, for public buckets"},
+    [OPTION_THAW] = {"thaw", 0, "DAYS", GROUP_AWS, MOVE | POLICY,
+                     "have S3 bring archived objects back for so long, wait, and go on"},
+    [OPTION_THAW_TIER] = {"thaw-tier", 0, "standard|expedited|bulk", GROUP_AWS, MOVE | POLICY,
+                          "how fast S3 does that, and at what price; default: standard"},
 
     [OPTION_CONFIG] = {"config", 0, "FILE", GROUP_CONFIGURATION, WORK,
                        "lines 'option = value'; default: /etc/penates/penates.conf if it exists"},

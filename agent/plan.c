@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/base/thread.h"
@@ -210,6 +211,9 @@ static int plan_nodes(struct plan_work *work, const struct catalog *catalog, str
         return -1;
     }
     int result = check_layout(work->config, count, e);
+    if (result == 0) {
+        result = plan_archive_manifests(work, choices, count, e);
+    }
     work->by_token = count > 1;
     for (size_t i = 0; result == 0 && i < count; i++) {
         result = plan_node(work, &choices[i], e);
@@ -219,18 +223,6 @@ static int plan_nodes(struct plan_work *work, const struct catalog *catalog, str
     }
     plan_choices_free(choices, count);
     return result;
-}
-
-static int refuse_archived(const struct plan_work *work, struct err *e)
-{
-    if (work->archived == 0) {
-        return 0;
-    }
-    (void)err_set(e, ERR_REFUSED,
-                  "%" PRIu64 " objects are archived (GLACIER or DEEP_ARCHIVE), the "
-                  "first is '%s'",
-                  work->archived, work->archived_first);
-    return err_hint(e, "restore them in S3 first, then run again");
 }
 
 static int refuse_incomplete(const struct plan *plan, struct err *e)
@@ -324,7 +316,7 @@ static int build(struct plan_work *work, struct err *e)
     plan_place_finish(work->plan);
     work->plan->list_requests =
         source_stats(work->source).requests - before - work->manifest_requests;
-    return plan_check_memory(work, e) < 0 ? -1 : refuse_archived(work, e);
+    return plan_check_memory(work, e) < 0 ? -1 : plan_archive(work, e);
 }
 
 int plan_build(const struct config *config, struct source *source, struct plan **ret, struct err *e)
@@ -332,7 +324,8 @@ int plan_build(const struct config *config, struct source *source, struct plan *
     ASSERT(config != NULL && source != NULL);
     struct plan *plan = (struct plan *)xcalloc(1, sizeof(*plan));
     plan->strings = arena_new();
-    struct plan_work work = {.config = config, .source = source, .plan = plan};
+    struct plan_work work = {
+        .config = config, .source = source, .plan = plan, .now_ms = clock_wall_ms()};
     work.met_include = (bool *)xcalloc(config->selection.include.count + 1, sizeof(bool));
     work.met_exclude = (bool *)xcalloc(config->selection.exclude.count + 1, sizeof(bool));
     mutex_init(&work.lock);

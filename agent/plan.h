@@ -16,9 +16,11 @@
 #ifndef PENATES_PLAN_H
 #define PENATES_PLAN_H
 
+#include "agent/archive.h"
 #include "agent/backup_key.h"
 #include "agent/config.h"
 #include "agent/source.h"
+#include "agent/thaw.h"
 
 enum { PLAN_NONE = UINT32_MAX };
 
@@ -39,6 +41,8 @@ struct plan_file {
     uint8_t checksum;       /* enum s3_checksum_kind that the listing promises */
     bool checksum_composite;
     bool incremental; /* not named by the manifest */
+    bool thawing;     /* S3 is bringing it back */
+    uint8_t archive;  /* enum archive: what it has to be brought back from before it can be read */
 };
 
 #define PLAN_SIZE_UNKNOWN UINT64_MAX
@@ -111,6 +115,13 @@ struct plan_note {
     uint64_t bytes; /* as the manifest says, or as listed; PLAN_SIZE_UNKNOWN: not of each file */
 };
 
+/* The files of one enum archive. */
+struct plan_archive {
+    const struct plan_file *first; /* NULL: none */
+    uint64_t files, bytes;
+    uint64_t thawing; /* of the files */
+};
+
 struct plan {
     struct plan_file *files; /* sorted by table, then SSTable, then name */
     struct plan_sstable *sstables;
@@ -118,13 +129,15 @@ struct plan {
     struct plan_node *nodes;
     struct plan_note *skipped;  /* left out on purpose */
     struct plan_note *missing;  /* named by a manifest, not in the listing (capped, see more) */
-    struct plan_note *warnings; /* TTL, IndexInfo, renumbered sets, archived objects, ... */
+    struct plan_note *warnings; /* TTL, IndexInfo, renumbered sets, ... */
     uint32_t file_count, sstable_count, table_count, node_count;
     uint32_t skipped_count, missing_count, warning_count;
     uint64_t missing_total;
     uint64_t stored_bytes; /* to fetch */
     uint64_t plain_bytes;  /* on disk after; a lower bound when plain_bytes_exact is false */
     bool plain_bytes_exact;
+    struct plan_archive archives[ARCHIVE_COUNT]; /* [ARCHIVE_NONE] stays empty */
+    struct thaw_count thawed;                    /* manifests, without which there was no plan */
     uint64_t list_requests;
     char id[65]; /* SHA-256 in hex over every file's key, ETag, version, size and target */
     struct arena *strings;
@@ -135,9 +148,10 @@ struct plan {
  * the point is incomplete and --allow-incomplete is off: the text names how many objects are
  * missing and the first), ERR_CONFIG (several clusters or tokens and none chosen: the text lists
  * them), ERR_CORRUPT (manifest), ERR_REFUSED (unsafe or colliding names), ERR_LIMIT (the plan alone
- * exceeds --memory), or as the source does. On ERR_NO_BACKUP for an incomplete point, and on
- * ERR_REFUSED by --cassandra-version, *ret is still set, so that `plan` can show it. The caller
- * frees.
+ * exceeds --memory), or as the source does. Manifests that are archived are thawed, or refused
+ * without --thaw; archived files are in the plan: whoever needs them calls thaw_or_refuse. On
+ * ERR_NO_BACKUP for an incomplete point, and on ERR_REFUSED by --cassandra-version, *ret is still
+ * set, so that `plan` can show it. The caller frees.
  */
 int plan_build(const struct config *config, struct source *source, struct plan **ret,
                struct err *e) MUST_CHECK;
@@ -148,6 +162,11 @@ struct plan_instants {
     int64_t oldest_ms, newest_ms;
 };
 struct plan_instants plan_instants(const struct plan *plan);
+
+/* False: S3 can give all of it at once. */
+bool plan_has_archived(const struct plan *plan);
+/* What the plan has that is archived, of `take` as in transfer_options; caller frees. */
+struct archived *plan_archived(const struct plan *plan, const uint8_t *take, size_t *ret_count);
 
 /* "complete", "rebuilt", "rebuild". */
 const char *plan_indexes_name(enum plan_indexes indexes);

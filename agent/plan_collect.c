@@ -154,11 +154,6 @@ struct listing {
     bool ordered;              /* by time: enough is known past last_ms */
 };
 
-static bool is_archived(const char *storage_class)
-{
-    return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
-}
-
 static const char *keep(struct plan_work *work, const char *text)
 {
     return text[0] == '\0' ? "" : arena_add(work->plan->strings, text, strlen(text));
@@ -180,7 +175,8 @@ static void take_listed(struct plan_work *work, uint32_t at, const struct backup
     c->size = entry->size;
     c->checksum = (uint8_t)entry->checksum;
     c->checksum_composite = entry->checksum_composite;
-    c->archived = is_archived(entry->storage_class);
+    c->archive =
+        archive_of_listing(entry->storage_class, entry->size, entry->modified_ms, work->now_ms);
 }
 
 static bool is_incremental(const struct plan_work *work, const struct backup_key *key)

@@ -122,6 +122,14 @@ static int make(struct planning *planning, struct err *e)
     return planning->config.plan_out == NULL ? 0 : save(planning, e);
 }
 
+/* As a restore without --thaw would. */
+static int refuse_archived(const struct planning *planning, struct err *e)
+{
+    size_t count;
+    autofree struct archived *objects = plan_archived(planning->plan, NULL, &count);
+    return planning->config.plan_schema ? 0 : thaw_refuse(objects, count, e);
+}
+
 int plan_run(const struct config *config, struct err *e)
 {
     struct planning planning __attribute__((cleanup(planning_done))) = {.config = *config};
@@ -146,5 +154,5 @@ int plan_run(const struct config *config, struct err *e)
         *e = refusal;
         return -1;
     }
-    return try_target(&planning, state, e);
+    return try_target(&planning, state, e) != 0 ? -1 : refuse_archived(&planning, e);
 }

@@ -122,7 +122,30 @@ static void put_files(struct json *json, const struct plan *plan)
         json_u64(json, "size", file->size);
         put_size(json, "plain_size", file->plain_size);
         json_bool(json, "incremental", file->incremental);
+        json_string(json, "archived",
+                    file->archive == ARCHIVE_NONE ? NULL
+                                                  : archive_name((enum archive)file->archive));
         json_close(json);
+    }
+    json_close(json);
+}
+
+static void put_archives(struct json *json, const struct plan *plan)
+{
+    autobuf struct buf key = BUF_INIT(PLAN_PATH_SIZE_MAX);
+    json_open_array(json, "archived");
+    for (unsigned i = 0; i < ARCHIVE_COUNT; i++) {
+        const struct plan_archive *sum = &plan->archives[i];
+        if (sum->files > 0) {
+            plan_file_key(sum->first, &key);
+            json_open_object(json, NULL);
+            json_string(json, "class", archive_name((enum archive)i));
+            json_u64(json, "files", sum->files);
+            json_u64(json, "bytes", sum->bytes);
+            json_u64(json, "thawing", sum->thawing);
+            json_string(json, "first", buf_str(&key));
+            json_close(json);
+        }
     }
     json_close(json);
 }
@@ -207,6 +230,7 @@ void plan_json_write(const struct config *config, const char *source_name, const
     put_space(&json, config);
     plan_json_tables(&json, plan);
     plan_json_notes(&json, plan);
+    put_archives(&json, plan);
     put_files(&json, plan);
     json_close(&json);
     json_end(&json);

@@ -152,11 +152,8 @@ static void place_file(struct plan_work *work, const struct candidate *c, uint32
         .checksum = c->checksum,
         .checksum_composite = c->checksum_composite,
         .incremental = !c->from_manifest,
+        .archive = (uint8_t)c->archive,
     };
-    if (c->archived && work->archived++ == 0) {
-        autofree char *key = xasprintf("%s%s", c->key_folder, c->key_name);
-        work->archived_first = arena_intern(plan->strings, key, strlen(key));
-    }
 }
 
 static void index_sstable(struct plan *plan, uint32_t first)

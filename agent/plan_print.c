@@ -198,6 +198,34 @@ static void print_missing(const struct plan *plan, FILE *file)
     text_table_free(table);
 }
 
+static void print_archived(const struct plan *plan, FILE *file)
+{
+    static const struct text_column COLUMNS[] = {{"CLASS", false},
+                                                 {"FILES", true},
+                                                 {"BYTES", true},
+                                                 {"ON THE WAY BACK", true},
+                                                 {"THE FIRST", false}};
+    if (!plan_has_archived(plan)) {
+        return;
+    }
+    (void)fputs("\narchived, to be thawed first:\n", file);
+    struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
+    autobuf struct buf key = BUF_INIT(PLAN_PATH_SIZE_MAX);
+    for (unsigned i = 0; i < ARCHIVE_COUNT; i++) {
+        const struct plan_archive *sum = &plan->archives[i];
+        if (sum->files > 0) {
+            plan_file_key(sum->first, &key);
+            text_table_add(table, archive_name((enum archive)i));
+            text_table_add_u64(table, sum->files);
+            text_table_add_bytes(table, sum->bytes);
+            text_table_add_u64(table, sum->thawing);
+            text_table_add(table, buf_str(&key));
+        }
+    }
+    text_table_print(table, "  ", file);
+    text_table_free(table);
+}
+
 static void print_warnings(const struct plan *plan, FILE *file)
 {
     static const struct text_column COLUMNS[] = {{"WHAT", false}, {"WHY", false}};
@@ -261,6 +289,7 @@ void plan_print(const struct config *config, const char *source_name, const stru
     print_tables(plan, file);
     print_left_out(plan, file);
     print_missing(plan, file);
+    print_archived(plan, file);
     print_warnings(plan, file);
     print_yaml(plan, file);
     print_space(config, plan, file);

@@ -8,6 +8,7 @@
  *     plan_incarnation  of a table that was created twice: which is meant
  *     plan_index        whether system."IndexInfo" may be believed
  *     plan_place        sets ─▶ tables, files and their targets
+ *     plan_archive      what S3 has to bring back first: manifests, then files
  *     plan_map          whether --as and --table-map fit what was selected
  *
  * One thread, but for the listing of v1 minutes; gone when the plan is built.
@@ -83,9 +84,8 @@ struct plan_work {
     pthread_mutex_t lock;
 
     /* of all nodes together */
-    uint64_t archived;          /* files that would have to be thawed first */
-    const char *archived_first; /* the key of one */
-    uint64_t stray;             /* objects below a node that are no backup keys */
+    int64_t now_ms; /* when the plan was begun */
+    uint64_t stray; /* objects below a node that are no backup keys */
     uint64_t stray_bytes;
     const char *stray_first; /* the key of one, and what is wrong with it */
     const char *stray_why;
@@ -150,6 +150,12 @@ int plan_incarnation_check(const struct plan *plan, const struct config *config,
 
 /* plan_map.c: ERR_CONFIG when --as or --table-map means none, or too many, of the tables. */
 int plan_map_check(const struct plan *plan, const struct config *config, struct err *e) MUST_CHECK;
+
+/* plan_archive.c: thaws the chosen manifests that are archived, or refuses. */
+int plan_archive_manifests(struct plan_work *work, const struct plan_choice *choices, size_t count,
+                           struct err *e) MUST_CHECK;
+/* Asks which files of the finished plan are archived, and sums them up. */
+int plan_archive(struct plan_work *work, struct err *e) MUST_CHECK;
 
 /* plan_index.c: drops system."IndexInfo" unless all index SSTables are provably there. */
 void plan_index(struct plan_work *work);

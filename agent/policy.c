@@ -126,7 +126,7 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
 static void put_actions(struct json *json, const struct policy *policy, const char *of_objects,
                         const char *of_versions)
 {
-    if (!policy->versions) {
+    if (!policy->versions || of_versions == NULL) {
         json_string(json, "Action", of_objects);
         return;
     }
@@ -158,12 +158,14 @@ static void put_list(struct json *json, const struct policy *policy)
     json_close(json);
 }
 
-static void put_get(struct json *json, const struct policy *policy)
+/* of_versions NULL: the one action is for both. */
+static void put_objects(struct json *json, const struct policy *policy, const char *sid,
+                        const char *of_objects, const char *of_versions)
 {
     json_open_object(json, NULL);
-    json_string(json, "Sid", "ReadTheBackup");
+    json_string(json, "Sid", sid);
     json_string(json, "Effect", "Allow");
-    put_actions(json, policy, "s3:GetObject", "s3:GetObjectVersion");
+    put_actions(json, policy, of_objects, of_versions);
     json_open_array(json, "Resource");
     for (unsigned i = 0; i < policy->count; i++) {
         autofree char *arn = xasprintf("%s/%s", policy->objects, policy->patterns[i]);
@@ -188,7 +190,10 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     json_string(&json, "Version", "2012-10-17");
     json_open_array(&json, "Statement");
     put_list(&json, &policy);
-    put_get(&json, &policy);
+    put_objects(&json, &policy, "ReadTheBackup", "s3:GetObject", "s3:GetObjectVersion");
+    if (config->thaw_days > 0) {
+        put_objects(&json, &policy, "ThawTheBackup", "s3:RestoreObject", NULL);
+    }
     json_close(&json);
     json_close(&json);
     json_end(&json);

@@ -91,6 +91,12 @@ void report_set_setup(struct report *report, const struct node_setup *setup)
     report->setup = setup;
 }
 
+void report_set_thawed(struct report *report, const struct thaw_count *count)
+{
+    ASSERT(report->plan != NULL && count->objects >= report->thawed.objects);
+    report->thawed = *count;
+}
+
 void report_set_earlier(struct report *report, const struct target_summary *summary)
 {
     ASSERT(report->plan == NULL);

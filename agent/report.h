@@ -52,6 +52,9 @@ void report_set_target(struct report *report, const struct target *target);
 /* What is done for the node; borrowed, and told as it stands at the end. */
 void report_set_setup(struct report *report, const struct node_setup *setup);
 
+/* What had to be thawed so far; copied. */
+void report_set_thawed(struct report *report, const struct thaw_count *count);
+
 /* In place of a plan: what an earlier run has finished, and this one found. */
 void report_set_earlier(struct report *report, const struct target_summary *summary);
 

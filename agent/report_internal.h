@@ -29,6 +29,8 @@ struct report {
     /* set once all files are in place or staged; NULL: not that far */
     const struct target *target;
 
+    struct thaw_count thawed; /* set once there is a plan */
+
     /* set once, in place of a plan */
     struct target_summary earlier;
 

@@ -67,6 +67,8 @@ static void put_amounts(struct json *json, const struct report *report,
     json_u64(json, "fetched_bytes", counts->finished.bytes - counts->earlier.bytes);
     json_u64(json, "plain_bytes", counts->plain_bytes);
     json_seconds(json, "seconds", counts->duration_ms);
+    json_u64(json, "thawed_objects", report->thawed.objects);
+    json_seconds(json, "thaw_seconds", report->thawed.wait_ms);
     json_u64(json, "requests", report->stats.requests);
     json_u64(json, "retries", report->stats.retries);
 }

@@ -28,7 +28,9 @@ static void log_amount(const struct report *report, const struct report_counts *
 {
     char plain[BYTES_TEXT_SIZE], fetched[BYTES_TEXT_SIZE], rate[BYTES_TEXT_SIZE];
     const uint64_t bytes = counts->finished.bytes - counts->earlier.bytes;
-    const uint64_t ms = counts->duration_ms == 0 ? 1 : counts->duration_ms;
+    ASSERT(counts->duration_ms >= report->thawed.wait_ms);
+    const uint64_t moving_ms = counts->duration_ms - report->thawed.wait_ms;
+    const uint64_t ms = moving_ms == 0 ? 1 : moving_ms;
     const double per_second = (double)bytes * 1000 / (double)ms;
     log_info("%s: %" PRIu64 " files, %s; fetched %s in %" PRIu64 ".%02" PRIu64 " s (%s/s), %" PRIu64
              " requests, %" PRIu64 " tried again",

@@ -133,6 +133,17 @@ static int prove_readable(struct restore *restore, struct err *e)
     return source_get_wait(restore->source, &get, e);
 }
 
+static int thaw(struct restore *restore, struct err *e)
+{
+    struct thaw_count count = restore->plan->thawed;
+    size_t archived;
+    autofree struct archived *objects = plan_archived(restore->plan, NULL, &archived);
+    const int result =
+        thaw_or_refuse(&restore->config, restore->source, objects, archived, &count, e);
+    report_set_thawed(restore->report, &count);
+    return result;
+}
+
 static int transfer(struct restore *restore, struct err *e)
 {
     restore->progress = progress_new(&restore->config, "restoring");
@@ -187,7 +198,7 @@ static int restore_all(struct restore *restore, struct err *e)
     }
     if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
         node_setup_check(&restore->setup, &restore->config, restore->plan, e) != 0 ||
-        prove_readable(restore, e) != 0) {
+        thaw(restore, e) != 0 || prove_readable(restore, e) != 0) {
         return -1;
     }
     signals_defer();

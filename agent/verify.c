@@ -23,6 +23,17 @@ static void verify_done(struct verify *verify)
     source_free(verify->source);
 }
 
+/* Of a sample no more than that. */
+static int thaw(struct verify *verify, struct err *e)
+{
+    struct thaw_count count = verify->plan->thawed;
+    size_t archived;
+    autofree struct archived *objects = plan_archived(verify->plan, verify->take, &archived);
+    const int result = thaw_or_refuse(verify->config, verify->source, objects, archived, &count, e);
+    report_set_thawed(verify->report, &count);
+    return result;
+}
+
 static int verify_all(struct verify *verify, struct err *e)
 {
     const struct config *config = verify->config;
@@ -33,7 +44,7 @@ static int verify_all(struct verify *verify, struct err *e)
         }
         report_set_plan(verify->report, verify->plan, verify->take);
     }
-    if (built != 0) {
+    if (built != 0 || thaw(verify, e) != 0) {
         return -1;
     }
     signals_defer();

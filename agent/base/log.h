@@ -22,7 +22,8 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/* Replaces the status line of a terminal; NULL or "" removes it. Only progress.c calls this. */
+/* Replaces the status line of a terminal; NULL or "" removes it. Only progress.c and thaw.c call
+ * this, one after the other. */
 void log_status(const char *text);
 
 #endif

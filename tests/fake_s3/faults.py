@@ -12,7 +12,7 @@ class Fault:
     Exactly one lie is set.
     """
 
-    kind: str = "get"  # get, head, list, any
+    kind: str = "get"  # get, head, list, restore, any
     key: str = None
     after: int = 0
     times: int = 1

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 from xml.sax.saxutils import escape
 
-from . import policy, sigv4
+from . import archive, policy, sigv4
 from .store import CHUNK, Store
 
 ACCESS_KEY = "AKIAPENATESTEST00001"
@@ -31,6 +31,7 @@ class Request:
     bucket: str = ""
     key: str = ""
     query: dict = dataclasses.field(default_factory=dict)
+    body: bytes = b""
     status: int = 0
     sent: int = 0
 
@@ -45,6 +46,7 @@ class FakeS3:
         self.keys = {ACCESS_KEY: (SECRET_KEY, None, None)}
         self.signed, self.page_size = signed, page_size
         self.clock_offset, self.latency = clock_offset, latency
+        self.thaw_seconds = 0.5  # that a RestoreObject takes
         self.tls = tls
         self.faults = []
         self.policy = None  # a document that says what the caller may do
@@ -141,9 +143,11 @@ class FakeS3:
                 name, _, value = line.partition(":")
                 assert name.lower() not in headers, f"header {name} sent twice"
                 headers[name.lower()] = value.strip()
-        assert headers.get("content-length", "0") == "0", "this client sends no bodies"
+        size = int(headers.get("content-length", "0"))
+        assert size == 0 or (method == "POST" and size < 4096), "this client sends no such bodies"
+        body = await reader.readexactly(size)
         raw_path, _, raw_query = target.partition("?")
-        request = Request(method, raw_path, raw_query, headers)
+        request = Request(method, raw_path, raw_query, headers, body=body)
         self._classify(request)
         self.requests.append(request)
         return request
@@ -164,6 +168,8 @@ class FakeS3:
             request.kind, request.key = "versions", request.query.get("prefix", "")
         elif request.method == "GET":
             request.kind = "get"
+        elif request.method == "POST" and "restore" in request.query:
+            request.kind = "restore"
 
     # One answer: True when the connection stays open
 
@@ -192,6 +198,8 @@ class FakeS3:
                 return await self._list(request, writer, fault)
             if request.kind == "versions":
                 return await self._versions(request, writer, fault)
+            if request.kind == "restore":
+                return await self._restore(request, writer)
             if request.kind in ("get", "head"):
                 return await self._object(request, writer, fault)
             raise sigv4.Refused(405, "MethodNotAllowed", request.method)
@@ -412,11 +420,16 @@ class FakeS3:
             headers["x-amz-mp-parts-count"] = str(parts)
         if "no ETag" in self.quirks:
             headers["ETag"] = None
+        headers.update(archive.headers(thing, self.now()))
         if thing.sse_c_md5:
             headers[SSE_C + "algorithm"] = "AES256"
             headers[SSE_C + "key-md5"] = thing.sse_c_md5
         headers.update(thing.headers)
         return headers
+
+    async def _restore(self, request, writer):
+        status = archive.restore(request, self._thing(request), self.now(), self.thaw_seconds)
+        return await self._send(request, writer, status, {})
 
     async def _object(self, request, writer, fault):
         thing = self._thing(request)
@@ -424,9 +437,8 @@ class FakeS3:
         if wanted is not None and wanted.strip('"') != thing.etag:
             raise sigv4.Refused(412, "PreconditionFailed",
                                 "At least one of the pre-conditions you specified did not hold")
-        if thing.storage_class in ("GLACIER", "DEEP_ARCHIVE") and request.method == "GET":
-            raise sigv4.Refused(403, "InvalidObjectState",
-                                "The operation is not valid for the object's storage class")
+        if request.method == "GET":
+            archive.check_readable(thing, self.now())
         self._check_sse_c(request, thing)
         first, size, status, parts = self._span(request, thing)
         if fault and fault.ignore_range:

@@ -98,6 +98,8 @@ def verify(request, keys, region, now):
             {"Region": region},
         )
     check_headers(headers, signed)
+    if headers["x-amz-content-sha256"] != hashlib.sha256(request.body).hexdigest():
+        raise Refused(400, "XAmzContentSHA256Mismatch", "payload hash")
     check_time(headers["x-amz-date"], date, now)
     if headers.get("x-amz-security-token") != token:
         raise Refused(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
@@ -127,8 +129,6 @@ def check_headers(headers, signed):
             raise Refused(403, "SignatureDoesNotMatch", f"signed header {name} was not sent")
     if "x-amz-content-sha256" not in headers:
         raise Refused(400, "InvalidRequest", "Missing required header: x-amz-content-sha256")
-    if headers["x-amz-content-sha256"] not in (EMPTY_SHA256, "UNSIGNED-PAYLOAD"):
-        raise Refused(400, "XAmzContentSHA256Mismatch", "payload hash")
     if "x-amz-date" not in headers:
         raise Refused(403, "AccessDenied", "AWS authentication requires a valid Date")
 

@@ -62,6 +62,8 @@ class Object:
     checksums: dict = dataclasses.field(default_factory=dict)  # "crc32c" -> base64 text
     checksum_type: str = "FULL_OBJECT"
     storage_class: str = "STANDARD"
+    archive_tier: str = ""  # of INTELLIGENT_TIERING
+    copy: tuple = None  # of what is archived: (readable from, expires at)
     modified: str = "2026-11-23T08:00:00.000Z"
     part_sizes: list = dataclasses.field(default_factory=list)
     headers: dict = dataclasses.field(default_factory=dict)  # sent as they are

@@ -16,6 +16,7 @@ struct world *world_new(void)
     world->source = memory_source_new("b/");
     world->config = (struct config){.command = COMMAND_RESTORE,
                                     .memory = UINT64_C(64) << 20,
+                                    .connections = 4,
                                     .part_size = 1000,
                                     .selection = {.at_latest = true}};
     world->token = "1";

@@ -122,6 +122,9 @@ static void get(struct source *source, struct s3_get *get)
         (void)err_set(&get->err, ERR_NOT_FOUND, "'%s': is not there", get->key);
     } else if (get->etag != NULL && get->etag[0] != '\0' && strcmp(get->etag, object->etag) != 0) {
         (void)err_set(&get->err, ERR_CHANGED, "'%s': is another one", get->key);
+    } else if (get->head) {
+        get->content_length = strlen(object->content);
+        get->copy_until_ms = -1;
     } else {
         const size_t size = strlen(object->content);
         ASSERT(get->object_size == size && get->offset + get->size <= size && get->size > 0);

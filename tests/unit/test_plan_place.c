@@ -206,11 +206,18 @@ static void test_archived(void **state)
     memory_source_archive(world->source, key, "STANDARD_IA");
     assert_plan(world);
     memory_source_archive(world->source, key, "DEEP_ARCHIVE");
-    assert_no_plan(world, ERR_REFUSED, "1 objects are archived");
-    assert_string_contains(world->e.text, key);
+    assert_plan(world); /* whoever needs them asks */
+    assert_true(plan_has_archived(world->plan));
+    const struct plan_archive *sum = &world->plan->archives[ARCHIVE_DEEP_ARCHIVE];
+    assert_int_equal(sum->files, 1);
+    assert_true(sum->bytes == sum->first->size && sum->thawing == 0);
+    assert_string_equal(sum->first->key_name, strrchr(key, '/') + 1);
     const char *excluded[] = {"ks.t"};
     world->config.selection.exclude = (struct name_list){excluded, 1};
     assert_plan(world); /* what is not taken need not be thawed */
+    assert_false(plan_has_archived(world->plan));
+    memory_source_archive(world->source, world->plan->nodes[0].manifest_key, "GLACIER");
+    assert_no_plan(world, ERR_REFUSED, "needs the manifest");
 }
 
 static void test_notes_are_capped(void **state)
