@@ -190,13 +190,23 @@ static int check_ids(const struct config *config, struct err *e)
     return 0;
 }
 
+static int check_role(const struct config *config, struct err *e)
+{
+    if (config->external_id != NULL && config->role_arn == NULL) {
+        err_set(e, ERR_CONFIG, "--external-id: there is no --role-arn that it could be for");
+        return err_hint(e, "give --role-arn, or external_id beside role_arn in the profile");
+    }
+    if (config->role_arn != NULL && config->no_sign) {
+        return err_set(e, ERR_CONFIG, "--role-arn: no role is assumed with --no-sign");
+    }
+    return 0;
+}
+
 static int check_whole(const struct config *config, struct err *e)
 {
     const char *name = options_command(config->command)->name;
-    if (config->role_arn != NULL || config->external_id != NULL) {
-        err_set(e, ERR_CONFIG, "%s: this version cannot assume a role",
-                config->role_arn != NULL ? "--role-arn" : "--external-id");
-        return err_hint(e, "assume it with 'aws sts assume-role' and give its keys in AWS_*");
+    if (check_role(config, e) != 0) {
+        return -1;
     }
     if (needs_source(config) && (config->source == NULL || config->source[0] == '\0')) {
         err_set(e, ERR_CONFIG, "%s: no SOURCE was given", name);

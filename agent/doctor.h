@@ -20,10 +20,9 @@
 /* An object of the backup that may be fetched for a try. */
 struct doctor_object {
     char *key; /* NULL: none was seen */
-    char *etag, *version_id;
+    char etag[128];
     uint64_t size;
 };
-void doctor_object_done(struct doctor_object *object);
 
 struct doctor {
     struct config config; /* as given; doctor_backup chooses a token where none is chosen */

@@ -22,21 +22,9 @@ static const char *skip_reason(const struct doctor *doctor)
                                      : NULL;
 }
 
-static void begin(const struct doctor *doctor)
+static void allow_time(const struct doctor *doctor)
 {
-    source_watch_begin(doctor->source, doctor_check_ms(doctor));
-}
-
-/* A check that was cut short for its time has no words of its own. */
-static void fail(struct doctor *doctor, const char *name, struct err *e)
-{
-    if (source_watch_is_up(doctor->source)) {
-        err_set(e, ERR_RETRY, "%s: no end of it in %" PRIu64 " s", name,
-                doctor_check_ms(doctor) / 1000);
-        err_hint(e, "check the way to the store, which is slow; --retry-for waits for longer");
-        doctor->cut_off = "the store is too slow";
-    }
-    findings_fail(doctor->findings, name, e);
+    source_watch_until(doctor->source, clock_mono_ms() + doctor_check_ms(doctor));
 }
 
 /* As the restore looks for nodes: a policy may allow these listings and no others. */
@@ -48,19 +36,22 @@ static void check_list(struct doctor *doctor)
         return;
     }
     struct err *const e = &doctor->listing;
-    begin(doctor);
+    allow_time(doctor);
     const uint64_t begin_ms = clock_mono_ms();
     const int found =
         catalog_find_nodes(&doctor->config.selection, doctor->source, &doctor->catalog, e);
-    source_watch_end(doctor->source);
     const uint64_t entries = source_watch_entries(doctor->source);
     if (found == 0) {
         findings_ok(findings, "list", "%" PRIu64 " entries in %" PRIu64 " ms", entries,
                     clock_mono_ms() - begin_ms);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(findings, "list", "name --cluster and --token, so that less is listed",
+                      "allowed, but not at its end after %" PRIu64 " entries in %" PRIu64 " s",
+                      entries, doctor_check_ms(doctor) / 1000);
     } else if (e->kind == ERR_NO_BACKUP) {
         findings_warn(findings, "list", err_next_step(e), "allowed, but no backup is there");
     } else {
-        fail(doctor, "list", e);
+        findings_fail(findings, "list", e);
     }
 }
 
@@ -104,15 +95,15 @@ static void check_region(const struct doctor *doctor)
     }
 }
 
-static void keep(struct doctor_object *object, const struct s3_entry *entry)
+static void keep(struct doctor_object *object, const char *key, const char *etag, uint64_t size)
 {
-    doctor_object_done(object);
-    *object = (struct doctor_object){
-        .key = xstrdup(entry->key),
-        .etag = xstrdup(entry->etag),
-        .version_id = xstrdup(entry->version_id),
-        .size = entry->size,
-    };
+    if (strlen(etag) >= sizeof(object->etag)) {
+        return; /* S3's are shorter; it could not be pinned */
+    }
+    free(object->key);
+    object->key = xstrdup(key);
+    object->size = size;
+    memcpy(object->etag, etag, strlen(etag) + 1);
 }
 
 /* Of several nodes one is enough to look at: the others differ in their time only. */
@@ -136,10 +127,7 @@ static void tell_points(struct doctor *doctor, const struct plan_choice *choices
     const struct catalog_manifest *manifest = &newest->manifests.items[0];
     const size_t nodes = doctor->catalog->count;
     char time[TIME_TEXT_SIZE];
-    keep(&doctor->manifest, &(struct s3_entry){.key = manifest->key,
-                                               .etag = manifest->etag,
-                                               .version_id = manifest->version_id,
-                                               .size = manifest->size});
+    keep(&doctor->manifest, manifest->key, manifest->etag, manifest->size);
     findings_ok(doctor->findings, "backup", "%s, %zu node%s, %s; newest snapshot of %s: %s",
                 newest->node->cluster, nodes, nodes == 1 ? "" : "s", newest->node->v2 ? "v2" : "v1",
                 newest->node->token, format_time(manifest->time_ms, time));
@@ -162,18 +150,19 @@ static void check_backup(struct doctor *doctor)
     size_t count = 0;
     struct err e = ERR_INIT;
     choose_token(doctor, &one);
-    begin(doctor);
+    allow_time(doctor);
     const int found =
         plan_select(&doctor->config, doctor->source, doctor->catalog, &choices, &count, &e);
-    source_watch_end(doctor->source);
     selection->tokens = given;
     if (found == 0) {
         tell_points(doctor, choices, count);
         plan_choices_free(choices, count);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(doctor->findings, "backup", "name one --token", "not looked through in time");
     } else if (e.kind == ERR_CONFIG && given.count == 0) {
         findings_warn_err(doctor->findings, "backup", &e); /* a choice that is left open */
     } else {
-        fail(doctor, "backup", &e);
+        findings_fail(doctor->findings, "backup", &e);
     }
 }
 
@@ -219,7 +208,7 @@ static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
         count_class(sample, entry->storage_class[0] == '\0' ? "STANDARD" : entry->storage_class);
     }
     if (!archived && entry->size > 0 && (smallest->key == NULL || entry->size < smallest->size)) {
-        keep(smallest, entry);
+        keep(smallest, entry->key, entry->etag, entry->size);
     }
     return sample->objects < SAMPLE_MAX ? 0 : 1;
 }
@@ -257,13 +246,14 @@ static void check_objects(struct doctor *doctor)
     autofree char *prefix = xasprintf("%s%s", node->prefix, node->v2 ? "SST_V2/" : "");
     const struct s3_list list = {.prefix = prefix};
     struct err e = ERR_INIT;
-    begin(doctor);
-    const int listed = source_list(doctor->source, &list, on_object, &sample, &e);
-    source_watch_end(doctor->source);
-    if (listed == 0) {
+    allow_time(doctor);
+    if (source_list(doctor->source, &list, on_object, &sample, &e) == 0) {
         tell_classes(doctor, &sample);
+    } else if (source_watch_ended(doctor->source)) {
+        findings_warn(doctor->findings, "objects", "check the way to the store: it is slow",
+                      "%" PRIu64 " seen in time", sample.objects);
     } else {
-        fail(doctor, "objects", &e);
+        findings_fail(doctor->findings, "objects", &e);
     }
 }
 
@@ -273,7 +263,6 @@ static int try_get(const struct doctor *doctor, const struct doctor_object *obje
     autofree uint8_t *into = (uint8_t *)xcalloc(1, GET_SIZE);
     get->key = object->key;
     get->etag = object->etag;
-    get->version_id = object->version_id;
     get->object_size = object->size;
     get->size = object->size < GET_SIZE ? object->size : GET_SIZE;
     get->into = into;
@@ -286,8 +275,7 @@ static int try_get(const struct doctor *doctor, const struct doctor_object *obje
 static enum s3_encryption ask_encryption(const struct doctor *doctor,
                                          const struct doctor_object *object)
 {
-    struct s3_get head = {
-        .key = object->key, .etag = object->etag, .version_id = object->version_id, .head = true};
+    struct s3_get head = {.key = object->key, .etag = object->etag, .head = true};
     struct err ignored = ERR_INIT; /* the GET has failed, and says it */
     return source_get_wait(doctor->source, &head, &ignored) == 0 ? head.encryption
                                                                  : S3_ENCRYPTION_UNTOLD;
@@ -308,52 +296,39 @@ static const char *encryption_name(enum s3_encryption encryption)
     return "the store tells of none";
 }
 
-static void skip_get(const struct doctor *doctor, const char *reason)
+static void check_get(const struct doctor *doctor)
 {
-    findings_skip(doctor->findings, "get", "%s", reason);
-    if (doctor->s3.client != NULL) {
-        findings_skip(doctor->findings, "encryption", "%s", reason);
-    }
-}
-
-static void tell_refusal(struct doctor *doctor, const struct doctor_object *object, struct err *e)
-{
-    const bool denied = e->kind == ERR_AUTH;
-    fail(doctor, "get", e);
-    if (doctor->s3.client == NULL) {
-        return;
-    }
-    if (denied && ask_encryption(doctor, object) == S3_ENCRYPTION_KMS) {
-        findings_fail(doctor->findings, "encryption", e);
-    } else {
-        findings_skip(doctor->findings, "encryption", "no object could be fetched");
-    }
-}
-
-static void check_get(struct doctor *doctor)
-{
+    struct findings *const findings = doctor->findings;
     const bool manifest = doctor->manifest.key != NULL && doctor->manifest.size > 0;
     const struct doctor_object *const object = manifest ? &doctor->manifest : &doctor->smallest;
-    const char *const reason = skip_reason(doctor);
-    if (reason != NULL || object->key == NULL) {
-        skip_get(doctor, reason != NULL ? reason : "no object was seen");
+    const bool bucket = doctor->s3.client != NULL;
+    if (object->key == NULL) {
+        const char *reason = skip_reason(doctor);
+        reason = reason == NULL ? "no object was seen" : reason;
+        findings_skip(findings, "get", "%s", reason);
+        if (bucket) {
+            findings_skip(findings, "encryption", "%s", reason);
+        }
         return;
     }
-    struct s3_get get = {.key = object->key};
+    struct s3_get get = {0};
     struct err e = ERR_INIT;
     char size[BYTES_TEXT_SIZE];
-    begin(doctor);
     const uint64_t begin_ms = clock_mono_ms();
     if (try_get(doctor, object, &get, &e) == 0) {
-        findings_ok(doctor->findings, "get", "%s of %s in %" PRIu64 " ms",
-                    format_bytes(get.size, size), object->key, clock_mono_ms() - begin_ms);
-        if (doctor->s3.client != NULL) {
-            findings_ok(doctor->findings, "encryption", "%s", encryption_name(get.encryption));
+        findings_ok(findings, "get", "%s of %s in %" PRIu64 " ms", format_bytes(get.size, size),
+                    object->key, clock_mono_ms() - begin_ms);
+        if (bucket) {
+            findings_ok(findings, "encryption", "%s", encryption_name(get.encryption));
         }
-    } else {
-        tell_refusal(doctor, object, &e);
+        return;
     }
-    source_watch_end(doctor->source);
+    findings_fail(findings, "get", &e);
+    if (bucket && e.kind == ERR_AUTH && ask_encryption(doctor, object) == S3_ENCRYPTION_KMS) {
+        findings_fail(findings, "encryption", &e);
+    } else if (bucket) {
+        findings_skip(findings, "encryption", "no object could be fetched");
+    }
 }
 
 void doctor_backup(struct doctor *doctor)

@@ -17,6 +17,7 @@ enum priam_property {
     PRIAM_INCLUDE,
     PRIAM_EXCLUDE,
     PRIAM_DATA_LOCATION,
+    PRIAM_ROLE,
     PRIAM_COUNT,
 };
 
@@ -25,6 +26,7 @@ static const char *const names[PRIAM_COUNT] = {
     [PRIAM_CLUSTER] = "priam.clustername",        [PRIAM_SNAPSHOT] = "priam.restore.snapshot",
     [PRIAM_PREFIX] = "priam.restore.prefix",      [PRIAM_INCLUDE] = "priam.restore.cf.include",
     [PRIAM_EXCLUDE] = "priam.restore.cf.exclude", [PRIAM_DATA_LOCATION] = "priam.data.location",
+    [PRIAM_ROLE] = "priam.roleassumption.arn",
 };
 
 struct priam {
@@ -141,6 +143,7 @@ static int take_values(struct option_bag *bag, const char *path, const struct pr
     offer_tables(bag, path, OPTION_INCLUDE, PRIAM_INCLUDE, values[PRIAM_INCLUDE]);
     offer_tables(bag, path, OPTION_EXCLUDE, PRIAM_EXCLUDE, values[PRIAM_EXCLUDE]);
     offer(bag, path, OPTION_INTO, PRIAM_DATA_LOCATION, values[PRIAM_DATA_LOCATION]);
+    offer(bag, path, OPTION_ROLE_ARN, PRIAM_ROLE, values[PRIAM_ROLE]);
     return 0;
 }
 

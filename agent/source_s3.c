@@ -2,6 +2,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
+#include "s3/creds_role.h"
 
 /* S3 sends the first byte within a few seconds even on a bad day; twenty without one more byte is a
  * dead connection. */
@@ -89,16 +90,42 @@ struct source_s3_parts source_s3_parts(struct source *source)
         .client = s3->client, .creds = s3->creds, .region_known = s3->region_known};
 }
 
+/* Before anything is asked. */
+static int check_role(const struct config *config, struct err *e)
+{
+    const struct creds_role role = {.arn = config->role_arn, .external_id = config->external_id};
+    if (role.arn == NULL) {
+        return 0;
+    }
+    return creds_role_check(&role, e) == 0 ? 0 : err_wrap(e, "--role-arn");
+}
+
+static struct creds *new_creds(const struct config *config, const char *ca_file)
+{
+    return creds_new(&(struct creds_options){
+        .profile = config->profile,
+        .role_arn = config->role_arn,
+        .external_id = config->external_id,
+        .region = config->region,
+        .ca_file = ca_file,
+        .fips = config->fips,
+        .on_stale = warn_stale,
+    });
+}
+
 int source_s3_open(const struct config *config, const char *bucket, struct source **ret,
                    struct err *e)
 {
     ASSERT(config->net_threads > 0 && config->connections > 0);
+    if (check_role(config, e) != 0) {
+        return -1;
+    }
     struct source_s3 *s3 = xcalloc(1, sizeof(*s3));
     s3->face.ops = &OPS;
     autofree char *region = NULL;
+    const char *const ca_file = told(config->ca_file, "AWS_CA_BUNDLE", NULL);
     if (!config->no_sign) {
-        s3->creds = creds_new(&(struct creds_options){
-            .profile = config->profile, .role_arn = config->role_arn, .on_stale = warn_stale});
+        s3->creds = new_creds(config, ca_file);
         region = config->region == NULL ? creds_region(s3->creds) : NULL;
     }
     const struct s3_options options = {
@@ -112,7 +139,7 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
         .request_payer = config->request_payer,
         .expected_bucket_owner = config->expected_bucket_owner,
         .sse_c_key_file = config->sse_c_key_file,
-        .ca_file = told(config->ca_file, "AWS_CA_BUNDLE", NULL),
+        .ca_file = ca_file,
         .net_threads = config->net_threads,
         .connections = config->connections,
         .retry_for_ms = config->retry_for_ms,

@@ -40,9 +40,7 @@ enum {
 struct creds {
     /* set once */
     struct creds_system system;
-    char *profile; /* NULL: none given */
-    bool wants_role;
-    void (*on_stale)(const struct err *why);
+    struct creds_options options; /* texts owned */
     pthread_mutex_t lock;
     pthread_cond_t fetch_ended;
 
@@ -83,6 +81,33 @@ static void system_sleep_ms(void *ctx, uint64_t ms)
     clock_sleep_ms(ms);
 }
 
+static char *copy_text(const char *text)
+{
+    return text == NULL ? NULL : xstrdup(text);
+}
+
+static struct creds_options copy_options(const struct creds_options *options)
+{
+    return (struct creds_options){
+        .profile = copy_text(options->profile),
+        .role_arn = copy_text(options->role_arn),
+        .external_id = copy_text(options->external_id),
+        .region = copy_text(options->region),
+        .ca_file = copy_text(options->ca_file),
+        .fips = options->fips,
+        .on_stale = options->on_stale,
+    };
+}
+
+static void free_options(const struct creds_options *options)
+{
+    const char *const texts[] = {options->profile, options->role_arn, options->external_id,
+                                 options->region, options->ca_file};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        free((void *)(uintptr_t)texts[i]); /* ours since copy_options */
+    }
+}
+
 struct creds *creds_new_in(const struct creds_options *options, const struct creds_system *system)
 {
     ASSERT(options != NULL && system != NULL);
@@ -91,9 +116,7 @@ struct creds *creds_new_in(const struct creds_options *options, const struct cre
     ASSERT(code == CURLE_OK);
     struct creds *creds = xcalloc(1, sizeof(*creds));
     creds->system = *system;
-    creds->profile = options->profile == NULL ? NULL : xstrdup(options->profile);
-    creds->wants_role = options->role_arn != NULL;
-    creds->on_stale = options->on_stale;
+    creds->options = copy_options(options);
     mutex_init(&creds->lock);
     cond_init(&creds->fetch_ended);
     return creds;
@@ -117,68 +140,9 @@ void creds_free(struct creds *creds)
     mutex_done(&creds->lock);
     creds_value_wipe(&creds->value);
     creds_value_wipe(&creds->fresh);
-    free(creds->profile);
+    free_options(&creds->options);
     free(creds);
     curl_global_cleanup();
-}
-
-static int ask_environment(const struct creds *creds, struct creds_value *ret, struct err *e)
-{
-    if (creds->profile != NULL) {
-        return err_set(e, ERR_NOT_FOUND, "environment: not asked, because a profile was given");
-    }
-    const int rc = creds_env_read(&creds->system, ret, e);
-    if (rc != 0 && e->kind == ERR_NOT_FOUND) {
-        struct err unsupported = ERR_INIT;
-        if (creds_env_check_web_identity(&creds->system, &unsupported) != 0) {
-            *e = unsupported;
-        }
-    }
-    return rc;
-}
-
-static int ask_profile(const struct creds *creds, struct creds_value *ret, struct err *e)
-{
-    return creds_file_read(&creds->system, creds->profile, ret, e);
-}
-
-static int ask_container(const struct creds *creds, struct creds_value *ret, struct err *e)
-{
-    return creds_container_read(&creds->system, ret, e);
-}
-
-static int ask_instance(const struct creds *creds, struct creds_value *ret, struct err *e)
-{
-    return creds_imds_read(&creds->system, ret, e);
-}
-
-typedef int provider_fn(const struct creds *creds, struct creds_value *ret, struct err *e);
-
-static int ask_providers(const struct creds *creds, struct creds_value *ret, struct err *e)
-{
-    static provider_fn *const providers[] = {ask_environment, ask_profile, ask_container,
-                                             ask_instance};
-    if (creds->wants_role) {
-        return err_set(e, ERR_CONFIG, "credentials: assuming a role is not supported yet");
-    }
-    autobuf struct buf said = BUF_INIT(sizeof(e->text));
-    struct err last = ERR_INIT;
-    for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
-        if (providers[i](creds, ret, &last) == 0) {
-            return 0;
-        }
-        (void)buf_appendf(&said, "%s%s", i == 0 ? "" : "; ", last.text); /* cut like any text */
-        if (last.kind != ERR_NOT_FOUND) {
-            break;
-        }
-    }
-    (void)err_set(e, last.kind == ERR_CONFIG ? ERR_CONFIG : ERR_AUTH, "no credentials: %s",
-                  buf_str(&said));
-    return err_hint(e, "%s",
-                    last.hint[0] != '\0' ? last.hint
-                                         : "give --profile, set AWS_ACCESS_KEY_ID and "
-                                           "AWS_SECRET_ACCESS_KEY, or attach a role to the "
-                                           "instance");
 }
 
 static bool is_same(const struct creds_value *a, const struct creds_value *b)
@@ -232,7 +196,7 @@ static void tell_stale(struct creds *creds, const struct err *failure)
 {
     log_debug("credentials: not renewed: %s", failure->text);
     /* Only a fetcher changes the value, so the lock is not needed to look at it. */
-    if (creds->value.id[0] == '\0' || creds->has_told || creds->on_stale == NULL) {
+    if (creds->value.id[0] == '\0' || creds->has_told || creds->options.on_stale == NULL) {
         return;
     }
     creds->has_told = true;
@@ -244,7 +208,7 @@ static void tell_stale(struct creds *creds, const struct err *failure)
         (void)err_wrap(&told, "credentials: not renewed, and used on though they end at %s",
                        format_time(creds->value.expires_ms, when));
     }
-    creds->on_stale(&told);
+    creds->options.on_stale(&told);
 }
 
 /* Gives the lock away while it asks. */
@@ -253,7 +217,7 @@ static void fetch_locked(struct creds *creds)
     ASSERT(creds->is_fetching);
     mutex_unlock(&creds->lock);
     struct err failure = ERR_INIT;
-    const int rc = ask_providers(creds, &creds->fresh, &failure);
+    const int rc = creds_chain_ask(&creds->system, &creds->options, &creds->fresh, &failure);
     if (rc != 0) {
         tell_stale(creds, &failure);
     } else {
@@ -363,13 +327,5 @@ void creds_reject(struct creds *creds, const struct creds_value *value)
 char *creds_region(struct creds *creds)
 {
     ASSERT(creds != NULL);
-    static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *region = creds_env(&creds->system, names[i]);
-        if (region != NULL) {
-            return xstrdup(region);
-        }
-    }
-    char *region = creds_file_region(&creds->system, creds->profile);
-    return region != NULL ? region : creds_imds_region(&creds->system);
+    return creds_find_region(&creds->system, creds->options.profile);
 }

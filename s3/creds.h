@@ -1,9 +1,9 @@
 /*
- * creds: who we are to AWS. A chain of providers in the order of the AWS CLI: an explicit profile,
- * the environment, the shared files, a container's agent, IMDSv2. The answer is cached and renewed
- * ahead of its expiry by a thread of its own, so that nobody waits for it; a failed renewal keeps
- * what there is. Any thread. Secrets are never logged, and are overwritten before their memory is
- * freed.
+ * creds: who we are to AWS. A chain of providers in botocore's order: an explicit profile, the
+ * environment, roles of profiles, web identities, the shared files, a container's agent, IMDSv2;
+ * and a role on top. The answer is cached and renewed ahead of its expiry by a thread of its own,
+ * so that nobody waits for it; a failed renewal keeps what there is. Any thread. Secrets are never
+ * logged, and are overwritten before their memory is freed.
  */
 #ifndef PENATES_S3_CREDS_H
 #define PENATES_S3_CREDS_H
@@ -23,14 +23,19 @@ struct creds_value {
     char secret[CREDS_SECRET_MAX];
     char token[CREDS_TOKEN_MAX]; /* "" for long-lived keys */
     int64_t expires_ms;          /* 0: never */
-    char source[64]; /* "environment", "profile 'dr'", "instance role 'x'": for messages */
+    char source[64];             /* "environment", "profile 'dr'", "role 'x'": for messages */
 };
 
 void creds_value_wipe(struct creds_value *value);
 
+/* NULL: not given. Copied. */
 struct creds_options {
-    const char *profile;  /* --profile; NULL: AWS_PROFILE, then "default" */
-    const char *role_arn; /* reserved for the full chain: ERR_CONFIG when set */
+    const char *profile;     /* --profile; else AWS_PROFILE, then "default" */
+    const char *role_arn;    /* --role-arn: assumed with whatever the chain yields */
+    const char *external_id; /* --external-id: of that role */
+    const char *region;      /* --region: whose STS is asked; else as creds_region tells */
+    const char *ca_file;     /* for STS; NULL: the system's */
+    bool fips;               /* STS's FIPS endpoint */
     /* A renewal has failed and what there is must do, told once until one works again; from any
      * thread, no lock held. NULL: nobody wants to know. */
     void (*on_stale)(const struct err *why);
@@ -44,8 +49,8 @@ struct creds *creds_new(const struct creds_options *options);
 void creds_free(struct creds *creds);
 
 /*
- * The credentials to sign with now. Blocks on IMDS (bounded: 1 s to connect, 5 tries) while there
- * are none that the store could take. ERR_AUTH names every provider that was asked and what it
+ * The credentials to sign with now. Blocks on IMDS, on STS and the like (each bounded in time and
+ * tries) while there are none that the store could take. ERR_AUTH names every provider that was asked and what it
  * said. *ret must be wiped by the caller.
  */
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;

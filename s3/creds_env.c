@@ -49,16 +49,3 @@ int creds_env_read(const struct creds_system *system, struct creds_value *ret, s
     const char *token = creds_env(system, "AWS_SESSION_TOKEN");
     return creds_value_set(ret, "environment", id, secret, token, expires_ms, e);
 }
-
-int creds_env_check_web_identity(const struct creds_system *system, struct err *e)
-{
-    static const char name[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
-    if (creds_env(system, name) == NULL) {
-        return 0;
-    }
-    (void)err_set(e, ERR_CONFIG, "%s is set, but a web identity is not supported yet", name);
-    return err_hint(e,
-                    "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or "
-                    "unset %s to use the role of the instance",
-                    name);
-}

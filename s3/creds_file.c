@@ -1,3 +1,5 @@
+#include "s3/creds_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -5,8 +7,6 @@
 #include <unistd.h>
 
 #include "agent/base/mem.h"
-#include "s3/creds_profile.h"
-#include "s3/creds_provider.h"
 
 /* Real ones have some KiB; a bound keeps a mistaken path from eating the memory. */
 enum { FILE_SIZE_MAX = 1024 * 1024 };
@@ -20,29 +20,18 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(locations) == CREDS_FILES, "one place for each file");
 
-struct shared_file {
-    char *path; /* owned; NULL: no variable and no HOME, so nowhere */
-    char *text; /* owned, wiped; NULL: there is no such file */
-    size_t size;
-};
-
-struct shared_files {
-    struct shared_file each[CREDS_FILES];
-};
-
-static void free_files(struct shared_files *files)
+void creds_shared_done(struct creds_shared *shared)
 {
     for (unsigned i = 0; i < CREDS_FILES; i++) {
-        struct shared_file *file = &files->each[i];
+        struct creds_shared_file *file = &shared->files[i];
         if (file->text != NULL) {
             OPENSSL_cleanse(file->text, file->size);
         }
         free(file->text);
         free(file->path);
     }
+    *shared = (struct creds_shared){.files = {{.path = NULL}}};
 }
-
-#define auto_files __attribute__((cleanup(free_files)))
 
 static char *find_path(const struct creds_system *system, enum creds_file file)
 {
@@ -58,50 +47,74 @@ static char *find_path(const struct creds_system *system, enum creds_file file)
 
 /* Whole, so that no copy of a secret is left behind by growing: calloc's untouched pages cost
  * nothing. */
-static int read_all(int fd, struct shared_file *file, struct err *e)
+static int read_all(int fd, const char *path, char *text, size_t size_max, size_t *ret_size,
+                    struct err *e)
 {
-    file->text = xcalloc(FILE_SIZE_MAX + 1, 1);
-    while (file->size < FILE_SIZE_MAX) {
-        const ssize_t n = read(fd, file->text + file->size, FILE_SIZE_MAX - file->size);
+    while (*ret_size < size_max) {
+        const ssize_t n = read(fd, text + *ret_size, size_max - *ret_size);
         if (n == 0) {
             return 0;
         }
         if (n > 0) {
-            file->size += (size_t)n;
+            *ret_size += (size_t)n;
         } else if (errno != EINTR) {
-            return err_set_sys(e, ERR_CONFIG, errno, "reading '%s'", file->path);
+            return err_set_sys(e, ERR_CONFIG, errno, "reading '%s'", path);
         }
     }
-    return err_set(e, ERR_CONFIG, "reading '%s': it has %d bytes or more", file->path,
-                   FILE_SIZE_MAX);
+    return err_set(e, ERR_CONFIG, "reading '%s': it has %zu bytes or more", path, size_max);
 }
 
-static int load_file(struct shared_file *file, struct err *e)
+int creds_read_text(const char *path, size_t size_max, char **ret_text, size_t *ret_size,
+                    struct err *e)
 {
-    if (file->path == NULL) {
-        return 0;
-    }
-    autofd const int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ASSERT(path != NULL && size_max > 0);
+    autofd const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR
-                   ? 0
-                   : err_set_sys(e, ERR_CONFIG, errno, "reading '%s'", file->path);
+        const bool is_missing = errno == ENOENT || errno == ENOTDIR;
+        return err_set_sys(e, is_missing ? ERR_NOT_FOUND : ERR_CONFIG, errno, "reading '%s'", path);
     }
-    return read_all(fd, file, e);
+    autofree char *text = xcalloc(size_max + 1, 1);
+    size_t size = 0;
+    if (read_all(fd, path, text, size_max, &size, e) != 0) {
+        OPENSSL_cleanse(text, size);
+        return -1;
+    }
+    *ret_text = TAKE_PTR(text);
+    *ret_size = size;
+    return 0;
 }
 
-static int load_profile(const struct creds_system *system, struct shared_files *files,
-                        struct creds_profile *profile, struct err *e)
+const char *creds_shared_name(const struct creds_system *system, const char *option,
+                              bool *ret_named)
 {
+    const char *named = option != NULL ? option : creds_env(system, "AWS_PROFILE");
+    *ret_named = named != NULL;
+    return named != NULL ? named : "default";
+}
+
+static int load_file(struct creds_shared *shared, enum creds_file which, struct err *e)
+{
+    struct creds_shared_file *file = &shared->files[which];
+    if (creds_read_text(file->path, FILE_SIZE_MAX, &file->text, &file->size, e) != 0) {
+        return e->kind == ERR_NOT_FOUND ? 0 : -1;
+    }
+    if (creds_profile_add(&shared->profile, which, file->text, file->size, e) != 0) {
+        return err_wrap(e, "reading '%s'", file->path);
+    }
+    return 0;
+}
+
+int creds_shared_load(const struct creds_system *system, const char *name, struct creds_shared *ret,
+                      struct err *e)
+{
+    ASSERT(system != NULL && name != NULL);
+    ASSERT(ret->profile.name == NULL);
+    ret->profile.name = name;
     for (unsigned i = 0; i < CREDS_FILES; i++) {
-        struct shared_file *file = &files->each[i];
-        file->path = find_path(system, (enum creds_file)i);
-        if (load_file(file, e) != 0) {
+        ret->files[i].path = find_path(system, (enum creds_file)i);
+        ret->profile.paths[i] = ret->files[i].path;
+        if (ret->files[i].path != NULL && load_file(ret, (enum creds_file)i, e) != 0) {
             return -1;
-        }
-        if (file->text != NULL &&
-            creds_profile_add(profile, (enum creds_file)i, file->text, file->size, e) != 0) {
-            return err_wrap(e, "reading '%s'", file->path);
         }
     }
     return 0;
@@ -112,42 +125,12 @@ static const char *or_nowhere(const char *path)
     return path == NULL ? "nowhere (HOME is not set)" : path;
 }
 
-static int not_there(const struct shared_files *files, const struct creds_profile *profile,
-                     bool is_named, struct err *e)
+int creds_shared_missing(const struct creds_shared *shared, enum err_kind kind, struct err *e)
 {
-    (void)err_set(e, is_named ? ERR_CONFIG : ERR_NOT_FOUND,
-                  "profile '%.100s': neither in %.150s nor in %.150s", profile->name,
-                  or_nowhere(files->each[CREDS_FILE_CREDENTIALS].path),
-                  or_nowhere(files->each[CREDS_FILE_CONFIG].path));
-    return is_named ? err_hint(e, "check the profile's name: aws configure list-profiles") : -1;
-}
-
-int creds_file_read(const struct creds_system *system, const char *profile_name,
-                    struct creds_value *ret, struct err *e)
-{
-    ASSERT(system != NULL && ret != NULL);
-    const char *named = profile_name != NULL ? profile_name : creds_env(system, "AWS_PROFILE");
-    struct creds_profile profile = {.name = named != NULL ? named : "default"};
-    auto_files struct shared_files files = {.each = {{.path = NULL}}};
-    if (load_profile(system, &files, &profile, e) != 0) {
-        return -1;
-    }
-    if (!profile.exists[CREDS_FILE_CREDENTIALS] && !profile.exists[CREDS_FILE_CONFIG]) {
-        return not_there(&files, &profile, named != NULL, e);
-    }
-    return creds_profile_value(&profile, ret, e);
-}
-
-char *creds_file_region(const struct creds_system *system, const char *profile_name)
-{
-    ASSERT(system != NULL);
-    const char *named = profile_name != NULL ? profile_name : creds_env(system, "AWS_PROFILE");
-    struct creds_profile profile = {.name = named != NULL ? named : "default"};
-    auto_files struct shared_files files = {.each = {{.path = NULL}}};
-    struct err ignored = ERR_INIT; /* creds_get tells it */
-    if (load_profile(system, &files, &profile, &ignored) != 0) {
-        return NULL;
-    }
-    const char *region = creds_profile_region(&profile);
-    return region == NULL ? NULL : xstrdup(region);
+    ASSERT(!creds_profile_exists(&shared->profile));
+    (void)err_set(e, kind, "profile '%.100s': neither in %.150s nor in %.150s",
+                  shared->profile.name, or_nowhere(shared->files[CREDS_FILE_CREDENTIALS].path),
+                  or_nowhere(shared->files[CREDS_FILE_CONFIG].path));
+    return kind == ERR_CONFIG ? err_hint(e, "check the profile's name: aws configure list-profiles")
+                              : -1;
 }

@@ -1,5 +1,6 @@
 #include "s3/creds_profile.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "s3/creds_ini.h"
@@ -11,6 +12,12 @@ static const char *const property_names[] = {
     [CREDS_PROPERTY_TOKEN] = "aws_session_token",
     [CREDS_PROPERTY_REGION] = "region",
     [CREDS_PROPERTY_ROLE] = "role_arn",
+    [CREDS_PROPERTY_SOURCE_PROFILE] = "source_profile",
+    [CREDS_PROPERTY_CREDENTIAL_SOURCE] = "credential_source",
+    [CREDS_PROPERTY_EXTERNAL_ID] = "external_id",
+    [CREDS_PROPERTY_SESSION_NAME] = "role_session_name",
+    [CREDS_PROPERTY_DURATION] = "duration_seconds",
+    [CREDS_PROPERTY_MFA] = "mfa_serial",
     [CREDS_PROPERTY_WEB_IDENTITY] = "web_identity_token_file",
     [CREDS_PROPERTY_SSO] = "sso_", /* sso_session, sso_account_id, sso_start_url, ... */
     [CREDS_PROPERTY_PROCESS] = "credential_process",
@@ -72,11 +79,11 @@ static int add_property(void *ctx, unsigned line, const char *section, const cha
         return 0;
     }
     if (name == NULL) {
-        if (profile->exists[adding->file]) {
+        if (profile->lines[adding->file] != 0) {
             return err_set(e, ERR_CONFIG, "line %u: profile '%s' for the second time", line,
                            profile->name);
         }
-        profile->exists[adding->file] = true;
+        profile->lines[adding->file] = line;
         return 0;
     }
     const enum creds_property property = find_property(name);
@@ -88,6 +95,7 @@ static int add_property(void *ctx, unsigned line, const char *section, const cha
         return err_set(e, ERR_CONFIG, "line %u: %s for the second time", line, name);
     }
     *slot = value;
+    profile->property_lines[adding->file][property] = line;
     return 0;
 }
 
@@ -95,74 +103,97 @@ int creds_profile_add(struct creds_profile *profile, enum creds_file file, char 
                       struct err *e)
 {
     ASSERT(profile->name != NULL && file < CREDS_FILES);
-    ASSERT(!profile->exists[file]);
+    ASSERT(profile->lines[file] == 0);
     struct adding adding = {.profile = profile, .file = file};
     return creds_ini_read(text, size, add_property, &adding, e);
 }
 
-/* Values of the credentials file win, as they do in the AWS CLI. */
-static const char *value_of(const struct creds_profile *profile, enum creds_property property)
+bool creds_profile_exists(const struct creds_profile *profile)
 {
-    const char *first = profile->values[CREDS_FILE_CREDENTIALS][property];
-    return first != NULL ? first : profile->values[CREDS_FILE_CONFIG][property];
+    return profile->lines[CREDS_FILE_CREDENTIALS] != 0 || profile->lines[CREDS_FILE_CONFIG] != 0;
 }
 
-static int refuse_if_set(const struct creds_profile *profile, enum creds_property property,
-                         struct err *e)
+static enum creds_file file_of(const struct creds_profile *profile, enum creds_property property)
 {
-    if (value_of(profile, property) == NULL) {
-        return 0;
+    return profile->values[CREDS_FILE_CREDENTIALS][property] != NULL ? CREDS_FILE_CREDENTIALS
+                                                                     : CREDS_FILE_CONFIG;
+}
+
+const char *creds_profile_get(const struct creds_profile *profile, enum creds_property property)
+{
+    ASSERT(property < CREDS_PROPERTIES);
+    return profile->values[file_of(profile, property)][property];
+}
+
+static bool has_keys_in(const struct creds_profile *profile, enum creds_file file)
+{
+    return profile->values[file][CREDS_PROPERTY_ID] != NULL ||
+           profile->values[file][CREDS_PROPERTY_SECRET] != NULL;
+}
+
+bool creds_profile_has_keys(const struct creds_profile *profile)
+{
+    return has_keys_in(profile, CREDS_FILE_CREDENTIALS) || has_keys_in(profile, CREDS_FILE_CONFIG);
+}
+
+enum creds_way creds_profile_way(const struct creds_profile *profile, bool is_source)
+{
+    const bool has_web_identity = creds_profile_get(profile, CREDS_PROPERTY_WEB_IDENTITY) != NULL;
+    if (creds_profile_get(profile, CREDS_PROPERTY_ROLE) != NULL && !has_web_identity &&
+        !(is_source && creds_profile_has_keys(profile))) {
+        return CREDS_WAY_ROLE;
     }
-    (void)err_set(e, ERR_CONFIG, "profile '%.100s': it uses %s%s, which is not supported yet",
-                  profile->name, property_names[property],
-                  property == CREDS_PROPERTY_SSO ? "*" : "");
-    return err_hint(e,
-                    "export keys for it: eval \"$(aws configure export-credentials --profile "
-                    "%.60s --format env)\", then run without --profile",
-                    profile->name);
+    if (has_web_identity) {
+        return CREDS_WAY_WEB_IDENTITY;
+    }
+    if (creds_profile_get(profile, CREDS_PROPERTY_SSO) != NULL) {
+        return CREDS_WAY_SSO;
+    }
+    if (has_keys_in(profile, CREDS_FILE_CREDENTIALS)) {
+        return CREDS_WAY_CREDENTIALS_KEYS;
+    }
+    if (creds_profile_get(profile, CREDS_PROPERTY_LOGIN) != NULL) {
+        return CREDS_WAY_LOGIN;
+    }
+    if (creds_profile_get(profile, CREDS_PROPERTY_PROCESS) != NULL) {
+        return CREDS_WAY_PROCESS;
+    }
+    return has_keys_in(profile, CREDS_FILE_CONFIG) ? CREDS_WAY_CONFIG_KEYS : CREDS_WAY_NONE;
 }
 
-static int keys_of(const struct creds_profile *profile, enum creds_file file,
-                   struct creds_value *ret, struct err *e)
+int creds_profile_keys(const struct creds_profile *profile, enum creds_file file,
+                       struct creds_value *ret, struct err *e)
 {
+    ASSERT(profile->name != NULL && ret != NULL);
+    ASSERT(has_keys_in(profile, file));
     const char *id = profile->values[file][CREDS_PROPERTY_ID];
     const char *secret = profile->values[file][CREDS_PROPERTY_SECRET];
+    if (id == NULL) {
+        return creds_profile_refuse(profile, CREDS_PROPERTY_SECRET, e,
+                                    "it has aws_secret_access_key but no aws_access_key_id in the "
+                                    "same file");
+    }
+    if (secret == NULL) {
+        return creds_profile_refuse(profile, CREDS_PROPERTY_ID, e,
+                                    "it has aws_access_key_id but no aws_secret_access_key in the "
+                                    "same file");
+    }
     char source[sizeof(ret->source)];
     (void)snprintf(source, sizeof(source), "profile '%.50s'", profile->name);
-    if (id == NULL && secret == NULL) {
-        return err_set(e, ERR_NOT_FOUND, "%s: it has no aws_access_key_id", source);
-    }
-    if (id == NULL || secret == NULL) {
-        return err_set(e, ERR_CONFIG, "%s: it has %s but no %s in the same file", source,
-                       property_names[id == NULL ? CREDS_PROPERTY_SECRET : CREDS_PROPERTY_ID],
-                       property_names[id == NULL ? CREDS_PROPERTY_ID : CREDS_PROPERTY_SECRET]);
-    }
     return creds_value_set(ret, source, id, secret, profile->values[file][CREDS_PROPERTY_TOKEN], 0,
                            e);
 }
 
-/* The order is that of botocore: a role, a web identity and SSO beat keys beside them; a process
- * and a login beat keys in the config file only. */
-int creds_profile_value(const struct creds_profile *profile, struct creds_value *ret, struct err *e)
+int creds_profile_refuse(const struct creds_profile *profile, enum creds_property property,
+                         struct err *e, const char *fmt, ...)
 {
-    ASSERT(profile->name != NULL && ret != NULL);
-    if (refuse_if_set(profile, CREDS_PROPERTY_ROLE, e) != 0 ||
-        refuse_if_set(profile, CREDS_PROPERTY_WEB_IDENTITY, e) != 0 ||
-        refuse_if_set(profile, CREDS_PROPERTY_SSO, e) != 0) {
-        return -1;
-    }
-    const int rc = keys_of(profile, CREDS_FILE_CREDENTIALS, ret, e);
-    if (rc == 0 || e->kind != ERR_NOT_FOUND) {
-        return rc;
-    }
-    if (refuse_if_set(profile, CREDS_PROPERTY_PROCESS, e) != 0 ||
-        refuse_if_set(profile, CREDS_PROPERTY_LOGIN, e) != 0) {
-        return -1;
-    }
-    return keys_of(profile, CREDS_FILE_CONFIG, ret, e);
-}
-
-const char *creds_profile_region(const struct creds_profile *profile)
-{
-    return value_of(profile, CREDS_PROPERTY_REGION);
+    const enum creds_file file = file_of(profile, property);
+    ASSERT(profile->values[file][property] != NULL);
+    char why[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(why, sizeof(why), fmt, args); /* cut: it is for reading */
+    va_end(args);
+    return err_set(e, ERR_CONFIG, "profile '%.100s' (%.150s, line %u): %s", profile->name,
+                   profile->paths[file], profile->property_lines[file][property], why);
 }

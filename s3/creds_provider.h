@@ -1,7 +1,9 @@
 /*
  * creds_provider: what creds.c and its providers share; nobody else includes it, tests apart.
  *
- *     creds.c ──▶ environment ──▶ shared files ──▶ container ──▶ instance metadata
+ *     creds.c ──▶ creds_chain.c ──▶ environment ──▶ profiles (creds_links.c) ──▶ container ──▶
+ *                      │            instance metadata
+ *                      ╰──▶ STS: with their credentials to those of a role
  *
  * A provider fills a value, or fails with ERR_NOT_FOUND: it has nothing and the next one is asked.
  * Any other failure ends the chain, so that a provider which was set up but is broken is never
@@ -42,18 +44,25 @@ int creds_value_set(struct creds_value *ret, const char *source, const char *id,
 int creds_env_read(const struct creds_system *system, struct creds_value *ret,
                    struct err *e) MUST_CHECK;
 
-/* ERR_CONFIG when the environment names a web identity, which is not supported: going on would pick
- * up the rights of the machine instead. */
-int creds_env_check_web_identity(const struct creds_system *system, struct err *e) MUST_CHECK;
-
 /*
- * The profile's keys from the shared credentials file, then the config file. `profile` NULL:
- * AWS_PROFILE, then "default". A named profile that is nowhere is ERR_CONFIG.
+ * A whole small file of secrets, NUL behind its end. The caller wipes and frees. ERR_NOT_FOUND when
+ * there is none; ERR_CONFIG when it cannot be read, or has size_max bytes or more.
  */
-int creds_file_read(const struct creds_system *system, const char *profile, struct creds_value *ret,
+int creds_read_text(const char *path, size_t size_max, char **ret_text, size_t *ret_size,
                     struct err *e) MUST_CHECK;
-/* Its region; NULL when it has none or the files cannot be read. Caller frees. */
-char *creds_file_region(const struct creds_system *system, const char *profile);
+
+/* The whole chain, once: see creds_chain.c. */
+int creds_chain_ask(const struct creds_system *system, const struct creds_options *options,
+                    struct creds_value *ret, struct err *e) MUST_CHECK;
+
+/* The profile's part of it: roles, a web identity of the environment or of the profile, a process,
+ * keys. A profile that is named and is nowhere is ERR_CONFIG. */
+int creds_links_read(const struct creds_system *system, const struct creds_options *options,
+                     struct creds_value *ret, struct err *e) MUST_CHECK;
+
+/* AWS_REGION, AWS_DEFAULT_REGION, the profile's, that of the instance; NULL when none says, or the
+ * files cannot be read. Caller frees. */
+char *creds_find_region(const struct creds_system *system, const char *profile);
 
 /*
  * Runs a profile's credential_process, without a shell; `source` is for messages: "profile 'dr'".

@@ -5,16 +5,21 @@
 #include "agent/base/err.h"
 #include "s3/xml.h"
 
+/* <Error> is the root of what S3 sends, and inside <ErrorResponse> of what STS sends. */
+enum { ERROR_DEPTH_MAX = 1 };
+
 struct reading {
     bool is_error;
+    unsigned depth; /* of <Error> */
     struct error_xml found;
 };
 
 static void on_begin(void *ctx, const char *name, unsigned depth)
 {
     struct reading *reading = ctx;
-    if (depth == 0) {
-        reading->is_error = strcmp(name, "Error") == 0;
+    if (!reading->is_error && depth <= ERROR_DEPTH_MAX && strcmp(name, "Error") == 0) {
+        reading->is_error = true;
+        reading->depth = depth;
     }
 }
 
@@ -30,7 +35,7 @@ static int on_end(void *ctx, const char *name, unsigned depth, const struct buf 
 {
     (void)e;
     struct reading *reading = ctx;
-    if (depth != 1) {
+    if (!reading->is_error || depth != reading->depth + 1) {
         return 0;
     }
     if (strcmp(name, "Code") == 0) {

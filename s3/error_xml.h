@@ -1,4 +1,5 @@
-/* error_xml: the body of a failed request, <Error><Code>..., to code and words. Pure. */
+/* error_xml: the body of a failed request to S3 or STS, <Error><Code>..., to code and words. Pure.
+ */
 #ifndef PENATES_S3_ERROR_XML_H
 #define PENATES_S3_ERROR_XML_H
 

@@ -150,13 +150,18 @@ def test_replace_of_an_unknown_table_is_refused(backup_s3, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("option", ["--role-arn", "--external-id"])
-def test_roles_are_refused_before_anything_is_asked(backup_s3, option):
+@pytest.mark.parametrize("options, text", [
+    (["--role-arn", "arn:aws:iam::1:role/x"], "--role-arn: role 'arn:aws:iam::1:role/x': not the ARN"),
+    (["--role-arn", "arn:aws:iam::123456789012:role/x", "--external-id", "?"],
+     "the external id is not one"),
+    (["--external-id", "abc"], "--external-id: there is no --role-arn"),
+    (["--role-arn", "arn:aws:iam::123456789012:role/x", "--no-sign"], "--no-sign"),
+])
+def test_bad_roles_are_refused_before_anything_is_asked(backup_s3, options, text):
     seen = len(backup_s3.requests)
-    result = penates("list", *source_args(backup_s3), option, "x")
-    assert result.code == 64
-    assert result.error.startswith(f"penates: error: {option}: ")
-    assert "assume-role" in result.error
+    result = penates("list", *source_args(backup_s3), *options)
+    assert result.code == 64, result.err
+    assert text in result.error
     assert len(backup_s3.requests) == seen
 
 

@@ -16,19 +16,33 @@ static char *copy_of(const uint8_t *data, size_t size)
     return copy;
 }
 
-static void check(const struct creds_profile *profile)
+static void check_keys(const struct creds_profile *profile, enum creds_file file)
 {
     struct creds_value value = {.id = ""};
     struct err e = ERR_INIT;
-    if (creds_profile_value(profile, &value, &e) != 0) {
-        ASSERT(e.kind == ERR_CONFIG || e.kind == ERR_NOT_FOUND);
+    if (creds_profile_keys(profile, file, &value, &e) != 0) {
+        ASSERT(e.kind == ERR_CONFIG);
         ASSERT(value.id[0] == '\0');
     } else {
         ASSERT(value.id[0] != '\0' && value.secret[0] != '\0' && value.expires_ms == 0);
-        ASSERT(profile->exists[CREDS_FILE_CREDENTIALS] || profile->exists[CREDS_FILE_CONFIG]);
     }
-    const char *region = creds_profile_region(profile);
-    ASSERT(region == NULL || region[0] != '\0');
+}
+
+static void check(const struct creds_profile *profile)
+{
+    const enum creds_way way = creds_profile_way(profile, false);
+    const enum creds_way way_of_source = creds_profile_way(profile, true);
+    ASSERT(way == CREDS_WAY_NONE || creds_profile_exists(profile));
+    ASSERT(way == way_of_source || way == CREDS_WAY_ROLE);
+    if (way_of_source == CREDS_WAY_CREDENTIALS_KEYS) {
+        check_keys(profile, CREDS_FILE_CREDENTIALS);
+    } else if (way_of_source == CREDS_WAY_CONFIG_KEYS) {
+        check_keys(profile, CREDS_FILE_CONFIG);
+    }
+    for (unsigned i = 0; i < CREDS_PROPERTIES; i++) {
+        const char *value = creds_profile_get(profile, (enum creds_property)i);
+        ASSERT(value == NULL || value[0] != '\0');
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -38,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const size_t second_size = border == NULL ? 0 : size - first_size - 1;
     autofree char *credentials = copy_of(data, first_size);
     autofree char *config = copy_of(border == NULL ? NULL : border + 1, second_size);
-    struct creds_profile profile = {.name = "dr"};
+    struct creds_profile profile = {.name = "dr", .paths = {"credentials", "config"}};
     struct err e = ERR_INIT;
     if (creds_profile_add(&profile, CREDS_FILE_CREDENTIALS, credentials, first_size, &e) != 0 ||
         creds_profile_add(&profile, CREDS_FILE_CONFIG, config, second_size, &e) != 0) {

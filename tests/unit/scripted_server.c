@@ -10,6 +10,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
+#include "agent/base/parse.h"
 #include "agent/base/thread.h"
 #include "tests/unit/unit.h"
 
@@ -133,6 +134,20 @@ static bool answer(struct scripted_server *server, size_t index)
     return true;
 }
 
+/* The head, and as much behind it as it says. */
+static bool is_whole(const struct buf *request)
+{
+    const char *head = buf_str(request);
+    const char *end = strstr(head, "\r\n\r\n");
+    const char *length = strcasestr(head, "\r\nContent-Length: ");
+    uint64_t size = 0;
+    if (end != NULL && length != NULL && length < end) {
+        length += strlen("\r\nContent-Length: ");
+        ASSERT(parse_u64(length, strcspn(length, "\r"), &size));
+    }
+    return end != NULL && request->size - (size_t)(end + 4 - head) >= size;
+}
+
 static void serve(struct scripted_server *server, size_t index)
 {
     struct peer *peer = &server->peers[index];
@@ -143,7 +158,7 @@ static void serve(struct scripted_server *server, size_t index)
         return;
     }
     (void)buf_append(&peer->head, piece, (size_t)got);
-    if (!peer->silent && strstr(buf_str(&peer->head), "\r\n\r\n") != NULL) {
+    if (!peer->silent && is_whole(&peer->head)) {
         (void)answer(server, index);
     }
 }

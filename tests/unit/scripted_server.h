@@ -16,7 +16,7 @@ enum after {
 };
 
 struct exchange {
-    const char *expect[5]; /* what the request's head must contain; ends with NULL */
+    const char *expect[7]; /* what the request must contain; ends with NULL */
     const char *refuse;    /* what it must not contain; NULL: nothing */
     const char *reply;
     enum after after;

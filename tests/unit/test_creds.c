@@ -106,6 +106,7 @@ static void test_chain(void **state)
     (void)state;
     const struct creds_options profile = {.profile = "dr"};
     const struct creds_options role = {.role_arn = "arn:aws:iam::1:role/x"};
+    const struct creds_options good_role = {.role_arn = "arn:aws:iam::123456789012:role/x"};
     static const struct world_variable nothing[] = {NO_FILES};
     static const struct world_variable keys[] = {ID("A"), SECRET("s"), NO_FILES};
     static const struct world_variable half[] = {ID("A"), NO_FILES};
@@ -124,10 +125,11 @@ static void test_chain(void **state)
     /* A profile that was asked for is never replaced by other keys. */
     expect_chain(&profile, keys, ERR_CONFIG, "profile 'dr': neither in", "list-profiles");
     expect_chain(&no_options, half, ERR_CONFIG, "AWS_SECRET_ACCESS_KEY is not", "set both");
-    expect_chain(&no_options, web, ERR_CONFIG, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but", "unset");
+    expect_chain(&no_options, web, ERR_CONFIG, "neither AWS_ROLE_ARN nor role_arn", "");
     expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is no path", "");
     expect_chain(&no_options, full, ERR_CONFIG, "FULL_URI is not an address", "https://");
-    expect_chain(&role, keys, ERR_CONFIG, "assuming a role is not supported yet", "");
+    expect_chain(&role, keys, ERR_CONFIG, "role 'arn:aws:iam::1:role/x': not the ARN", "role/NAME");
+    expect_chain(&good_role, nothing, ERR_AUTH, "no credentials: environment: ", "give --profile");
 }
 
 static void test_process_environment(void **state)

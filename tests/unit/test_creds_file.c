@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "agent/base/mem.h"
+#include "s3/creds_file.h"
 #include "tests/unit/creds_world.h"
 
 static char directory[] = "/tmp/test_creds_file.XXXXXX";
@@ -20,6 +21,8 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
+static const struct creds_options no_options = {.profile = NULL};
+
 static char *path_of(const char *name)
 {
     return xasprintf("%s/%s", directory, name);
@@ -33,6 +36,10 @@ static void write_file(const char *path, const char *text, size_t size)
 }
 
 #define KEYS(n) "aws_access_key_id = ID" n "\naws_secret_access_key = SECRET" n "\n"
+
+#define ARN "arn:aws:iam::123456789012:role/x"
+#define ROLE_BY(name) "role_arn = " ARN "\nsource_profile = " name "\n"
+#define ROLE ROLE_BY("a")
 
 struct file_case {
     const char *credentials; /* NULL: no file */
@@ -120,36 +127,92 @@ static const struct file_case cases[] = {
      .text = "session token has a character"},
 
     /* Ways to credentials that are not supported: never somebody else's instead. */
-    {.config = "[profile dr]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = a\n",
-     .option = "dr",
-     .kind = ERR_CONFIG,
-     .text = "role_arn"},
-    {.credentials = "[dr]\n" KEYS("1"),
-     .config = "[profile dr]\nrole_arn = arn\n",
-     .option = "dr",
-     .kind = ERR_CONFIG,
-     .text = "role_arn"},
-    {.config = "[default]\nweb_identity_token_file = /x\n",
-     .kind = ERR_CONFIG,
-     .text = "web_identity_token_file"},
     {.config = "[default]\nsso_session = x\nsso_account_id = 1\n",
      .kind = ERR_CONFIG,
      .text = "sso_*"},
-    {.config = "[default]\ncredential_process = /bin/x\n" KEYS("1"),
-     .kind = ERR_CONFIG,
-     .text = "credential_process"},
     {.config = "[default]\nlogin_session = x\n", .kind = ERR_CONFIG, .text = "login_session"},
+    {.config = "[default]\ncredential_process = /nonexistent/x\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "/nonexistent/x"},
     {.credentials = "[default]\n" KEYS("1"),
      .config = "[default]\ncredential_process = /bin/x\n",
      .id = "ID1"},
+    {.config = "[default]\n" ROLE "mfa_serial = arn:aws:iam::123456789012:mfa/me\n",
+     .kind = ERR_CONFIG,
+     .text = "MFA"},
+
+    /* Roles, as far as nobody needs to be asked. */
+    {.config = "[profile dr]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = a\n",
+     .option = "dr",
+     .kind = ERR_CONFIG,
+     .text = "config, line 2): role 'arn:aws:iam::1:role/x': not the ARN"},
+    {.credentials = "[dr]\n" KEYS("1"),
+     .config = "[profile dr]\nrole_arn = " ARN "\n",
+     .option = "dr",
+     .kind = ERR_CONFIG,
+     .text = "neither source_profile nor credential_source"},
+    {.config = "[default]\n" ROLE "credential_source = Environment\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "config, line 4): it has both source_profile and credential_source"},
+    {.config = "[default]\nrole_arn = " ARN "\ncredential_source = environment\n",
+     .kind = ERR_CONFIG,
+     .text = "line 3): credential_source 'environment' is none of"},
+    {.config = "[default]\nrole_arn = " ARN "\ncredential_source = Environment\n",
+     .kind = ERR_AUTH,
+     .text = "profile 'default': environment: AWS_ACCESS_KEY_ID is not set"},
+    {.config = "[default]\n" ROLE, .kind = ERR_CONFIG, .text = "profile 'default' (/tmp/"},
+    {.config = "[default]\n" ROLE, .kind = ERR_CONFIG, .text = "there is no source_profile 'a'"},
+    {.config = "[default]\n" ROLE "[profile a]\nregion = x\n",
+     .kind = ERR_CONFIG,
+     .text = "profile 'a': it has no aws_access_key_id"},
+    {.config = "[default]\n" ROLE "[profile a]\n" ROLE,
+     .kind = ERR_CONFIG,
+     .text = "profile 'a' (/tmp/"},
+    {.config = "[default]\n" ROLE "[profile a]\n" ROLE,
+     .kind = ERR_CONFIG,
+     .text = "line 6): source_profile 'a' closes a loop"},
+    {.config = "[default]\n" ROLE "[profile a]\n" ROLE_BY("default"),
+     .kind = ERR_CONFIG,
+     .text = "line 6): source_profile 'default' closes a loop"},
+    {.config = "[default]\n" ROLE
+               "[profile a]\n" ROLE_BY("b") "[profile b]\n" ROLE_BY("c") "[profile c]\n" ROLE_BY(
+                   "d") "[profile d]\n" ROLE_BY("e") "[profile e]\n" ROLE_BY("f") "[profile "
+                                                                                  "f]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "profile 'e' (/tmp/"},
+    {.config = "[default]\n" ROLE
+               "[profile a]\n" ROLE_BY("b") "[profile b]\n" ROLE_BY("c") "[profile c]\n" ROLE_BY(
+                   "d") "[profile d]\n" ROLE_BY("e") "[profile e]\n" ROLE_BY("f") "[profile "
+                                                                                  "f]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "a source_profile behind 5 others"},
+    {.config = "[default]\n" ROLE "duration_seconds = 1h\n[profile a]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "line 4): duration_seconds is no number"},
+    {.config = "[default]\n" ROLE "duration_seconds = 899\n[profile a]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "the duration is not within 900 to 43200 seconds"},
+    {.config = "[default]\n" ROLE "role_session_name = a b\n[profile a]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "the session's name is not one"},
+    {.config = "[default]\n" ROLE "external_id = x\n[profile a]\n" KEYS("1"),
+     .kind = ERR_CONFIG,
+     .text = "the external id is not one"},
     {.config = "[profile other]\nrole_arn = x\n[default]\n" KEYS("1"), .id = "ID1"},
+    {.config = "[default]\nweb_identity_token_file = /nonexistent/x\n",
+     .kind = ERR_CONFIG,
+     .text = "neither AWS_ROLE_ARN nor role_arn"},
+    {.config = "[default]\nweb_identity_token_file = /nonexistent/x\nrole_arn = " ARN "\n",
+     .kind = ERR_CONFIG,
+     .text = "web identity: reading '/nonexistent/x': No such file"},
 };
 
 static void expect_case(const struct file_case *want, const struct creds_system *system)
 {
     struct creds_value value = {.id = ""};
     struct err e = ERR_INIT;
-    const int rc = creds_file_read(system, want->option, &value, &e);
+    const struct creds_options options = {.profile = want->option};
+    const int rc = creds_links_read(system, &options, &value, &e);
     if (want->id != NULL) {
         assert_int_equal(rc, 0);
         assert_string_equal(value.id, want->id);
@@ -202,7 +265,8 @@ static void test_unsupported_says_what_to_do(void **state)
     const struct creds_system system = world_system(&world);
     struct creds_value value;
     struct err e = ERR_INIT;
-    assert_int_equal(creds_file_read(&system, "dr", &value, &e), -1);
+    assert_int_equal(
+        creds_links_read(&system, &(struct creds_options){.profile = "dr"}, &value, &e), -1);
     assert_non_null(strstr(e.hint, "export-credentials --profile dr"));
     assert_int_equal(unlink(config), 0);
 }
@@ -219,31 +283,34 @@ static void test_places(void **state)
     write_file(credentials, first, strlen(first));
     write_file(other, second, strlen(second));
 
-    const struct world_variable at_home[] = {{"HOME", directory}, {NULL, NULL}};
-    const struct world_variable tilde[] = {
-        {"HOME", directory}, {"AWS_SHARED_CREDENTIALS_FILE", "~/other"}, {NULL, NULL}};
+    const struct world_variable at_home[] = {
+        {"HOME", directory}, {"AWS_EC2_METADATA_DISABLED", "true"}, {NULL, NULL}};
+    const struct world_variable tilde[] = {{"HOME", directory},
+                                           {"AWS_EC2_METADATA_DISABLED", "true"},
+                                           {"AWS_SHARED_CREDENTIALS_FILE", "~/other"},
+                                           {NULL, NULL}};
     const struct world_variable no_home[] = {{"AWS_SHARED_CREDENTIALS_FILE", "~/other"},
                                              {NULL, NULL}};
     struct creds_value value = {.id = ""};
     struct err e = ERR_INIT;
     struct world world = {.variables = at_home};
     const struct creds_system system = world_system(&world);
-    assert_int_equal(creds_file_read(&system, NULL, &value, &e), 0);
+    assert_int_equal(creds_links_read(&system, &no_options, &value, &e), 0);
     assert_string_equal(value.id, "ID1");
-    autofree char *region = creds_file_region(&system, NULL);
+    autofree char *region = creds_find_region(&system, NULL);
     assert_string_equal(region, "eu-west-1");
-    assert_null(creds_file_region(&system, "nobody"));
+    assert_null(creds_find_region(&system, "nobody"));
 
     world.variables = tilde;
-    assert_int_equal(creds_file_read(&system, NULL, &value, &e), 0);
+    assert_int_equal(creds_links_read(&system, &no_options, &value, &e), 0);
     assert_string_equal(value.id, "ID2");
-    assert_null(creds_file_region(&system, NULL));
+    assert_null(creds_find_region(&system, NULL));
 
     world.variables = no_home;
-    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_int_equal(creds_links_read(&system, &no_options, &value, &e), -1);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
     world.variables = NULL;
-    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_int_equal(creds_links_read(&system, &no_options, &value, &e), -1);
     assert_non_null(strstr(e.text, "nowhere (HOME is not set)"));
 
     assert_int_equal(unlink(credentials) + unlink(other) + rmdir(aws), 0);
@@ -251,18 +318,19 @@ static void test_places(void **state)
 
 static void expect_bad_file(const char *path, const char *text)
 {
-    const struct world_variable variables[] = {{"AWS_SHARED_CREDENTIALS_FILE", path}, {NULL, NULL}};
+    const struct world_variable variables[] = {
+        {"AWS_SHARED_CREDENTIALS_FILE", path}, {"AWS_EC2_METADATA_DISABLED", "true"}, {NULL, NULL}};
     struct world world = {.variables = variables};
     const struct creds_system system = world_system(&world);
     struct creds_value value;
     struct err e = ERR_INIT;
-    assert_int_equal(creds_file_read(&system, NULL, &value, &e), -1);
+    assert_int_equal(creds_links_read(&system, &no_options, &value, &e), -1);
     assert_int_equal(e.kind, ERR_CONFIG);
     assert_non_null(strstr(e.text, path));
     if (strstr(e.text, text) == NULL) {
         fail_msg("no '%s' in '%s'", text, e.text);
     }
-    assert_null(creds_file_region(&system, NULL));
+    assert_null(creds_find_region(&system, NULL));
 }
 
 static void test_files_that_cannot_be_read(void **state)

@@ -1,0 +1,384 @@
+#include "s3/creds_sts.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "s3/creds_file.h"
+#include "s3/creds_http.h"
+#include "s3/partition.h"
+#include "s3/sigv4.h"
+#include "s3/sts_error.h"
+#include "s3/sts_xml.h"
+#include "s3/uri.h"
+
+enum {
+    CONNECT_MS = 3000,
+    REQUEST_MS = 10 * 1000,
+    TRIES = 4,
+    BACKOFF_MS = 250,        /* then 500, 1000 */
+    SKEW_MS = 4 * 60 * 1000, /* a clock that is off by more is to blame for a refusal: the SDKs' */
+    WEB_TOKEN_MAX = 20 * 1000,           /* STS API reference, AssumeRoleWithWebIdentity */
+    TOKEN_FILE_MAX = WEB_TOKEN_MAX + 64, /* with white space around it */
+    BODY_MAX = 80 * 1024,                /* the token, every byte of it encoded, and the rest */
+    HEADERS_MAX = 32 * 1024,
+    REGION_MAX = 32, /* the longest today has 16 characters */
+    HEADER_COUNT_MAX = 8,
+    HOST_MAX = 300, /* a name of 255 and a port */
+};
+
+static const char region_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char url_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]";
+static const char space[] = " \t\r\n";
+static const char form_type[] = "application/x-www-form-urlencoded; charset=utf-8";
+
+struct asking {
+    const struct creds_system *system;
+    const struct creds_options *options;
+    const struct creds_role *role;
+    const struct creds_value *caller; /* NULL: a web identity */
+    const char *token_file;           /* of the web identity */
+    char *token_text;                 /* what is in it, owned, wiped */
+    size_t token_size;
+    char *region, *url, *host; /* owned */
+    const char *path;          /* in url */
+    struct buf body, headers;  /* secret */
+    int64_t skew_ms;           /* STS's clock less ours, once it was learned */
+    bool has_skew;
+    struct creds_http_answer answer;
+};
+
+static void wipe_buf(struct buf *buf)
+{
+    if (buf->data != NULL) {
+        OPENSSL_cleanse(buf->data, buf->capacity);
+    }
+    buf_done(buf);
+}
+
+static void asking_free(struct asking **owner)
+{
+    struct asking *asking = *owner;
+    wipe_buf(&asking->body);
+    wipe_buf(&asking->headers);
+    creds_http_wipe(&asking->answer);
+    if (asking->token_text != NULL) {
+        OPENSSL_cleanse(asking->token_text, asking->token_size);
+    }
+    free(asking->token_text);
+    free(asking->region);
+    free(asking->url);
+    free(asking->host);
+    free(asking);
+}
+
+#define auto_asking __attribute__((cleanup(asking_free)))
+
+/* "https://host[:port][/path]", for the signature. */
+static int split_url(struct asking *asking, struct err *e)
+{
+    const char *url = asking->url;
+    const size_t scheme_size = strncmp(url, "http://", 7) == 0 ? 7 : 8;
+    const char *host = url + scheme_size;
+    const size_t size = strcspn(host, "/");
+    if ((scheme_size == 8 && strncmp(url, "https://", 8) != 0) || size == 0 || size > HOST_MAX ||
+        strspn(url, url_alphabet) != strlen(url)) {
+        return err_set(e, ERR_CONFIG,
+                       "AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is no https://HOST[:PORT][/PATH]");
+    }
+    asking->host = xstrndup(host, size);
+    asking->path = host[size] == '/' ? host + size : "/";
+    return 0;
+}
+
+static int find_endpoint(struct asking *asking, struct err *e)
+{
+    const struct creds_options *options = asking->options;
+    char *region = options->region != NULL ? xstrdup(options->region)
+                                           : creds_find_region(asking->system, options->profile);
+    asking->region = region != NULL ? region : xstrdup("us-east-1");
+    if (strlen(asking->region) > REGION_MAX ||
+        strspn(asking->region, region_alphabet) != strlen(asking->region)) {
+        return err_set(e, ERR_CONFIG, "region '%.64s': not a region's name", asking->region);
+    }
+    const char *given = creds_env(asking->system, "AWS_ENDPOINT_URL_STS");
+    given = given != NULL ? given : creds_env(asking->system, "AWS_ENDPOINT_URL");
+    asking->url = given != NULL
+                      ? xstrdup(given)
+                      : xasprintf("https://sts%s.%s.%s", options->fips ? "-fips" : "",
+                                  asking->region, partition_of_region(asking->region)->dns_suffix);
+    return split_url(asking, e);
+}
+
+/* Room is made at once: a buffer that grows leaves secrets behind. */
+static struct buf make_room(size_t size_max)
+{
+    struct buf buf = BUF_INIT(size_max);
+    autofree char *nothing = xcalloc(size_max, 1);
+    const bool fits = buf_append(&buf, nothing, size_max);
+    ASSERT(fits);
+    buf_clear(&buf);
+    return buf;
+}
+
+static struct asking *asking_new(const struct creds_system *system,
+                                 const struct creds_options *options, const struct creds_role *role)
+{
+    struct asking *asking = xcalloc(1, sizeof(*asking));
+    asking->system = system;
+    asking->options = options;
+    asking->role = role;
+    asking->body = make_room(BODY_MAX);
+    asking->headers = make_room(HEADERS_MAX);
+    return asking;
+}
+
+static void add_field(struct buf *body, const char *name, const char *value)
+{
+    const bool fits = buf_appendf(body, "%s%s=", body->size == 0 ? "" : "&", name) &&
+                      uri_encode_query(value, body);
+    ASSERT(fits); /* every value has its maximum */
+}
+
+static void compose_form(struct asking *asking, const char *action)
+{
+    const struct creds_role *role = asking->role;
+    char session[CREDS_ROLE_SESSION_MAX + 1];
+    creds_role_session(session);
+    char duration[32];
+    (void)snprintf(duration, sizeof(duration), "%" PRIu64,
+                   role->duration_s != 0 ? role->duration_s : (uint64_t)CREDS_ROLE_SECONDS);
+    add_field(&asking->body, "Action", action);
+    add_field(&asking->body, "Version", "2011-06-15");
+    add_field(&asking->body, "RoleArn", role->arn);
+    add_field(&asking->body, "RoleSessionName",
+              role->session_name != NULL ? role->session_name : session);
+    add_field(&asking->body, "DurationSeconds", duration);
+    if (role->external_id != NULL) {
+        add_field(&asking->body, "ExternalId", role->external_id);
+    }
+}
+
+static int sign(struct asking *asking, struct err *e)
+{
+    const struct sigv4_pair headers[] = {{"content-type", form_type}};
+    const struct sigv4_request request = {
+        .method = "POST",
+        .host = asking->host,
+        .path = asking->path,
+        .headers = headers,
+        .header_count = ARRAY_SIZE(headers),
+        .body = slice_of(buf_str(&asking->body), asking->body.size),
+        .region = asking->region,
+        .service = "sts",
+        .creds = asking->caller,
+        .now_ms = asking->system->now_ms(asking->system->ctx) + asking->skew_ms,
+    };
+    struct buf query = BUF_INIT(1); /* there is none */
+    const int rc = sigv4_sign(&request, NULL, &query, &asking->headers, e);
+    buf_done(&query);
+    return rc;
+}
+
+/* Cuts the lines apart in place. */
+static size_t list_lines(struct buf *text, const char *ret[HEADER_COUNT_MAX])
+{
+    size_t count = 0;
+    for (char *line = text->size == 0 ? NULL : text->data; line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+        ASSERT(count < HEADER_COUNT_MAX && end != NULL);
+        *end = '\0';
+        ret[count++] = line;
+        line = end + 1;
+    }
+    return count;
+}
+
+static int send_form(struct asking *asking, struct err *e)
+{
+    buf_clear(&asking->headers);
+    /* The Host line is ours, so that the same host is sent and signed whatever port it names. */
+    const bool fits =
+        buf_appendf(&asking->headers, "content-type: %s\nhost: %s\n", form_type, asking->host);
+    ASSERT(fits);
+    if (asking->caller != NULL && sign(asking, e) != 0) {
+        return -1;
+    }
+    const char *lines[HEADER_COUNT_MAX];
+    const struct creds_http_request request = {
+        .url = asking->url,
+        .method = "POST",
+        .headers = lines,
+        .header_count = list_lines(&asking->headers, lines),
+        .body = buf_str(&asking->body),
+        .through_proxy = true,
+        .ca_file = asking->options->ca_file,
+        .connect_ms = CONNECT_MS,
+        .total_ms = REQUEST_MS,
+    };
+    if (creds_http_ask(&request, &asking->answer, e) == 0) {
+        return 0;
+    }
+    if (e->kind == ERR_NOT_FOUND) {
+        e->kind = ERR_RETRY; /* a role was asked for: nobody else's credentials will do */
+    }
+    return err_wrap(e, "assuming %.200s", asking->role->arn);
+}
+
+/* Some servers quote what was signed or sent, further down: then a token is in it. */
+static void hide_secrets(const struct asking *asking, struct error_xml *error)
+{
+    error->message[strcspn(error->message, "\n")] = '\0';
+    const char *token = asking->caller != NULL
+                            ? asking->caller->token
+                            : asking->token_text + strspn(asking->token_text, space);
+    if (token[0] != '\0' && strstr(error->message, token) != NULL) {
+        error->message[0] = '\0';
+    }
+}
+
+static int word_refusal(const struct asking *asking, struct err *e)
+{
+    const struct creds_http_answer *answer = &asking->answer;
+    struct error_xml error;
+    const bool has_error = error_xml_parse(slice_of(answer->body, answer->size), &error);
+    if (has_error) {
+        hide_secrets(asking, &error);
+    }
+    const struct sts_asked asked = {
+        .arn = asking->role->arn,
+        .caller = asking->caller == NULL ? NULL : asking->caller->source,
+        .token_file = asking->token_file,
+        .region = asking->region,
+    };
+    return sts_error_word(&asked, answer->status, has_error ? &error : NULL, e);
+}
+
+/* A refusal by a clock that is far from ours is asked again once, by that clock. */
+static bool learn_skew(struct asking *asking, const struct err *e)
+{
+    const struct creds_http_answer *answer = &asking->answer;
+    if (e->kind != ERR_AUTH || asking->caller == NULL || asking->has_skew || answer->date_ms < 0) {
+        return false;
+    }
+    const int64_t skew_ms = answer->date_ms - asking->system->now_ms(asking->system->ctx);
+    if (skew_ms > -SKEW_MS && skew_ms < SKEW_MS) {
+        return false;
+    }
+    asking->skew_ms = skew_ms;
+    asking->has_skew = true;
+    return true;
+}
+
+static int ask(struct asking *asking, struct err *e)
+{
+    unsigned failed = 0;
+    for (;;) {
+        asking->answer.date_ms = -1;
+        if (send_form(asking, e) == 0) {
+            if (asking->answer.status == 200) {
+                return 0;
+            }
+            (void)word_refusal(asking, e);
+        }
+        if (learn_skew(asking, e)) {
+            continue;
+        }
+        if (e->kind != ERR_RETRY || ++failed == TRIES) {
+            return -1;
+        }
+        asking->system->sleep_ms(asking->system->ctx, (uint64_t)BACKOFF_MS << (failed - 1));
+    }
+}
+
+static int take_answer(const struct asking *asking, struct creds_value *ret, struct err *e)
+{
+    char source[sizeof(ret->source)];
+    (void)snprintf(source, sizeof(source), "role '%.50s'", creds_role_name(asking->role->arn));
+    struct creds_value value;
+    const struct slice body = slice_of(asking->answer.body, asking->answer.size);
+    if (sts_xml_credentials(body, source, &value, e) != 0) {
+        return err_wrap(e, "assuming %.200s: the answer of STS", asking->role->arn);
+    }
+    /* By our clock, which creds.c goes by. */
+    value.expires_ms -= asking->skew_ms;
+    const bool has_ended = value.expires_ms <= asking->system->now_ms(asking->system->ctx);
+    if (!has_ended) {
+        *ret = value;
+    }
+    creds_value_wipe(&value);
+    if (has_ended) {
+        (void)err_set(e, ERR_AUTH, "assuming %.200s: STS gives credentials that have expired",
+                      asking->role->arn);
+        return err_hint(e, "check the clock of this machine");
+    }
+    return 0;
+}
+
+int creds_sts_assume(const struct creds_system *system, const struct creds_options *options,
+                     const struct creds_role *role, const struct creds_value *caller,
+                     struct creds_value *ret, struct err *e)
+{
+    ASSERT(caller != NULL && caller->id[0] != '\0');
+    if (creds_role_check(role, e) != 0) {
+        return -1;
+    }
+    auto_asking struct asking *asking = asking_new(system, options, role);
+    asking->caller = caller;
+    compose_form(asking, "AssumeRole");
+    if (find_endpoint(asking, e) != 0 || ask(asking, e) != 0) {
+        return -1;
+    }
+    return take_answer(asking, ret, e);
+}
+
+static bool is_token(const char *text)
+{
+    const size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '!' || text[i] > '~') {
+            return false;
+        }
+    }
+    return size > 0 && size <= WEB_TOKEN_MAX;
+}
+
+static int read_token(struct asking *asking, struct err *e)
+{
+    if (creds_read_text(asking->token_file, TOKEN_FILE_MAX, &asking->token_text,
+                        &asking->token_size, e) != 0) {
+        e->kind = ERR_CONFIG; /* a web identity was asked for */
+        return err_wrap(e, "web identity");
+    }
+    char *text = asking->token_text;
+    size_t size = strlen(text);
+    while (size > 0 && strchr(space, text[size - 1]) != NULL) {
+        text[--size] = '\0';
+    }
+    const char *token = text + strspn(text, space);
+    if (!is_token(token)) {
+        return err_set(e, ERR_CONFIG, "web identity: '%s' has no token in it", asking->token_file);
+    }
+    add_field(&asking->body, "WebIdentityToken", token);
+    return 0;
+}
+
+int creds_sts_assume_with_token(const struct creds_system *system,
+                                const struct creds_options *options, const struct creds_role *role,
+                                const char *token_file, struct creds_value *ret, struct err *e)
+{
+    ASSERT(token_file != NULL);
+    if (creds_role_check(role, e) != 0) {
+        return -1;
+    }
+    auto_asking struct asking *asking = asking_new(system, options, role);
+    asking->token_file = token_file;
+    compose_form(asking, "AssumeRoleWithWebIdentity");
+    if (read_token(asking, e) != 0 || find_endpoint(asking, e) != 0 || ask(asking, e) != 0) {
+        return -1;
+    }
+    return take_answer(asking, ret, e);
+}
