@@ -15,10 +15,17 @@ uint64_t doctor_check_ms(const struct doctor *doctor)
     return asked_ms > CHECK_MS ? asked_ms : CHECK_MS;
 }
 
+void doctor_object_done(struct doctor_object *object)
+{
+    free(object->key);
+    free(object->etag);
+    free(object->version_id);
+}
+
 static void doctor_done(struct doctor *doctor)
 {
-    free(doctor->manifest.key);
-    free(doctor->smallest.key);
+    doctor_object_done(&doctor->manifest);
+    doctor_object_done(&doctor->smallest);
     catalog_free(doctor->catalog);
     source_free(doctor->source);
     findings_free(doctor->findings);

@@ -20,9 +20,10 @@
 /* An object of the backup that may be fetched for a try. */
 struct doctor_object {
     char *key; /* NULL: none was seen */
-    char etag[128];
+    char *etag, *version_id;
     uint64_t size;
 };
+void doctor_object_done(struct doctor_object *object);
 
 struct doctor {
     struct config config; /* as given; doctor_backup chooses a token where none is chosen */

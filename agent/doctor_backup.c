@@ -22,9 +22,21 @@ static const char *skip_reason(const struct doctor *doctor)
                                      : NULL;
 }
 
-static void allow_time(const struct doctor *doctor)
+static void begin(const struct doctor *doctor)
 {
-    source_watch_until(doctor->source, clock_mono_ms() + doctor_check_ms(doctor));
+    source_watch_begin(doctor->source, doctor_check_ms(doctor));
+}
+
+/* A check that was cut short for its time has no words of its own. */
+static void fail(struct doctor *doctor, const char *name, struct err *e)
+{
+    if (source_watch_is_up(doctor->source)) {
+        err_set(e, ERR_RETRY, "%s: no end of it in %" PRIu64 " s", name,
+                doctor_check_ms(doctor) / 1000);
+        err_hint(e, "check the way to the store, which is slow; --retry-for waits for longer");
+        doctor->cut_off = "the store is too slow";
+    }
+    findings_fail(doctor->findings, name, e);
 }
 
 /* As the restore looks for nodes: a policy may allow these listings and no others. */
@@ -36,22 +48,19 @@ static void check_list(struct doctor *doctor)
         return;
     }
     struct err *const e = &doctor->listing;
-    allow_time(doctor);
+    begin(doctor);
     const uint64_t begin_ms = clock_mono_ms();
     const int found =
         catalog_find_nodes(&doctor->config.selection, doctor->source, &doctor->catalog, e);
+    source_watch_end(doctor->source);
     const uint64_t entries = source_watch_entries(doctor->source);
     if (found == 0) {
         findings_ok(findings, "list", "%" PRIu64 " entries in %" PRIu64 " ms", entries,
                     clock_mono_ms() - begin_ms);
-    } else if (source_watch_ended(doctor->source)) {
-        findings_warn(findings, "list", "name --cluster and --token, so that less is listed",
-                      "allowed, but not at its end after %" PRIu64 " entries in %" PRIu64 " s",
-                      entries, doctor_check_ms(doctor) / 1000);
     } else if (e->kind == ERR_NO_BACKUP) {
         findings_warn(findings, "list", err_next_step(e), "allowed, but no backup is there");
     } else {
-        findings_fail(findings, "list", e);
+        fail(doctor, "list", e);
     }
 }
 
@@ -95,15 +104,15 @@ static void check_region(const struct doctor *doctor)
     }
 }
 
-static void keep(struct doctor_object *object, const char *key, const char *etag, uint64_t size)
+static void keep(struct doctor_object *object, const struct s3_entry *entry)
 {
-    if (strlen(etag) >= sizeof(object->etag)) {
-        return; /* S3's are shorter; it could not be pinned */
-    }
-    free(object->key);
-    object->key = xstrdup(key);
-    object->size = size;
-    memcpy(object->etag, etag, strlen(etag) + 1);
+    doctor_object_done(object);
+    *object = (struct doctor_object){
+        .key = xstrdup(entry->key),
+        .etag = xstrdup(entry->etag),
+        .version_id = xstrdup(entry->version_id),
+        .size = entry->size,
+    };
 }
 
 /* Of several nodes one is enough to look at: the others differ in their time only. */
@@ -127,7 +136,10 @@ static void tell_points(struct doctor *doctor, const struct plan_choice *choices
     const struct catalog_manifest *manifest = &newest->manifests.items[0];
     const size_t nodes = doctor->catalog->count;
     char time[TIME_TEXT_SIZE];
-    keep(&doctor->manifest, manifest->key, manifest->etag, manifest->size);
+    keep(&doctor->manifest, &(struct s3_entry){.key = manifest->key,
+                                               .etag = manifest->etag,
+                                               .version_id = manifest->version_id,
+                                               .size = manifest->size});
     findings_ok(doctor->findings, "backup", "%s, %zu node%s, %s; newest snapshot of %s: %s",
                 newest->node->cluster, nodes, nodes == 1 ? "" : "s", newest->node->v2 ? "v2" : "v1",
                 newest->node->token, format_time(manifest->time_ms, time));
@@ -150,19 +162,18 @@ static void check_backup(struct doctor *doctor)
     size_t count = 0;
     struct err e = ERR_INIT;
     choose_token(doctor, &one);
-    allow_time(doctor);
+    begin(doctor);
     const int found =
         plan_select(&doctor->config, doctor->source, doctor->catalog, &choices, &count, &e);
+    source_watch_end(doctor->source);
     selection->tokens = given;
     if (found == 0) {
         tell_points(doctor, choices, count);
         plan_choices_free(choices, count);
-    } else if (source_watch_ended(doctor->source)) {
-        findings_warn(doctor->findings, "backup", "name one --token", "not looked through in time");
     } else if (e.kind == ERR_CONFIG && given.count == 0) {
         findings_warn_err(doctor->findings, "backup", &e); /* a choice that is left open */
     } else {
-        findings_fail(doctor->findings, "backup", &e);
+        fail(doctor, "backup", &e);
     }
 }
 
@@ -208,7 +219,7 @@ static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
         count_class(sample, entry->storage_class[0] == '\0' ? "STANDARD" : entry->storage_class);
     }
     if (!archived && entry->size > 0 && (smallest->key == NULL || entry->size < smallest->size)) {
-        keep(smallest, entry->key, entry->etag, entry->size);
+        keep(smallest, entry);
     }
     return sample->objects < SAMPLE_MAX ? 0 : 1;
 }
@@ -246,14 +257,13 @@ static void check_objects(struct doctor *doctor)
     autofree char *prefix = xasprintf("%s%s", node->prefix, node->v2 ? "SST_V2/" : "");
     const struct s3_list list = {.prefix = prefix};
     struct err e = ERR_INIT;
-    allow_time(doctor);
-    if (source_list(doctor->source, &list, on_object, &sample, &e) == 0) {
+    begin(doctor);
+    const int listed = source_list(doctor->source, &list, on_object, &sample, &e);
+    source_watch_end(doctor->source);
+    if (listed == 0) {
         tell_classes(doctor, &sample);
-    } else if (source_watch_ended(doctor->source)) {
-        findings_warn(doctor->findings, "objects", "check the way to the store: it is slow",
-                      "%" PRIu64 " seen in time", sample.objects);
     } else {
-        findings_fail(doctor->findings, "objects", &e);
+        fail(doctor, "objects", &e);
     }
 }
 
@@ -263,6 +273,7 @@ static int try_get(const struct doctor *doctor, const struct doctor_object *obje
     autofree uint8_t *into = (uint8_t *)xcalloc(1, GET_SIZE);
     get->key = object->key;
     get->etag = object->etag;
+    get->version_id = object->version_id;
     get->object_size = object->size;
     get->size = object->size < GET_SIZE ? object->size : GET_SIZE;
     get->into = into;
@@ -275,7 +286,8 @@ static int try_get(const struct doctor *doctor, const struct doctor_object *obje
 static enum s3_encryption ask_encryption(const struct doctor *doctor,
                                          const struct doctor_object *object)
 {
-    struct s3_get head = {.key = object->key, .etag = object->etag, .head = true};
+    struct s3_get head = {
+        .key = object->key, .etag = object->etag, .version_id = object->version_id, .head = true};
     struct err ignored = ERR_INIT; /* the GET has failed, and says it */
     return source_get_wait(doctor->source, &head, &ignored) == 0 ? head.encryption
                                                                  : S3_ENCRYPTION_UNTOLD;
@@ -296,39 +308,52 @@ static const char *encryption_name(enum s3_encryption encryption)
     return "the store tells of none";
 }
 
-static void check_get(const struct doctor *doctor)
+static void skip_get(const struct doctor *doctor, const char *reason)
 {
-    struct findings *const findings = doctor->findings;
+    findings_skip(doctor->findings, "get", "%s", reason);
+    if (doctor->s3.client != NULL) {
+        findings_skip(doctor->findings, "encryption", "%s", reason);
+    }
+}
+
+static void tell_refusal(struct doctor *doctor, const struct doctor_object *object, struct err *e)
+{
+    const bool denied = e->kind == ERR_AUTH;
+    fail(doctor, "get", e);
+    if (doctor->s3.client == NULL) {
+        return;
+    }
+    if (denied && ask_encryption(doctor, object) == S3_ENCRYPTION_KMS) {
+        findings_fail(doctor->findings, "encryption", e);
+    } else {
+        findings_skip(doctor->findings, "encryption", "no object could be fetched");
+    }
+}
+
+static void check_get(struct doctor *doctor)
+{
     const bool manifest = doctor->manifest.key != NULL && doctor->manifest.size > 0;
     const struct doctor_object *const object = manifest ? &doctor->manifest : &doctor->smallest;
-    const bool bucket = doctor->s3.client != NULL;
-    if (object->key == NULL) {
-        const char *reason = skip_reason(doctor);
-        reason = reason == NULL ? "no object was seen" : reason;
-        findings_skip(findings, "get", "%s", reason);
-        if (bucket) {
-            findings_skip(findings, "encryption", "%s", reason);
-        }
+    const char *const reason = skip_reason(doctor);
+    if (reason != NULL || object->key == NULL) {
+        skip_get(doctor, reason != NULL ? reason : "no object was seen");
         return;
     }
-    struct s3_get get = {0};
+    struct s3_get get = {.key = object->key};
     struct err e = ERR_INIT;
     char size[BYTES_TEXT_SIZE];
+    begin(doctor);
     const uint64_t begin_ms = clock_mono_ms();
     if (try_get(doctor, object, &get, &e) == 0) {
-        findings_ok(findings, "get", "%s of %s in %" PRIu64 " ms", format_bytes(get.size, size),
-                    object->key, clock_mono_ms() - begin_ms);
-        if (bucket) {
-            findings_ok(findings, "encryption", "%s", encryption_name(get.encryption));
+        findings_ok(doctor->findings, "get", "%s of %s in %" PRIu64 " ms",
+                    format_bytes(get.size, size), object->key, clock_mono_ms() - begin_ms);
+        if (doctor->s3.client != NULL) {
+            findings_ok(doctor->findings, "encryption", "%s", encryption_name(get.encryption));
         }
-        return;
+    } else {
+        tell_refusal(doctor, object, &e);
     }
-    findings_fail(findings, "get", &e);
-    if (bucket && e.kind == ERR_AUTH && ask_encryption(doctor, object) == S3_ENCRYPTION_KMS) {
-        findings_fail(findings, "encryption", &e);
-    } else if (bucket) {
-        findings_skip(findings, "encryption", "no object could be fetched");
-    }
+    source_watch_end(doctor->source);
 }
 
 void doctor_backup(struct doctor *doctor)

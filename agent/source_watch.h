@@ -1,6 +1,6 @@
 /*
- * source_watch: a source around a source, that counts what listings bring and ends those that take
- * too long, wherever they are asked for. Contracts as source.h.
+ * source_watch: a source around a source, that counts what listings bring, and gives up on all when
+ * a time is up that was set for some of it. Contracts as source.h.
  */
 #ifndef PENATES_SOURCE_WATCH_H
 #define PENATES_SOURCE_WATCH_H
@@ -10,10 +10,13 @@
 /* `inner` is the watch's from now on. */
 struct source *source_watch_new(struct source *inner);
 
-/* From now on a listing that is under way at `mono_ms` fails with ERR_LIMIT. Not while one is. */
-void source_watch_until(struct source *watch, uint64_t mono_ms);
-/* True when one has since. */
-bool source_watch_ended(struct source *watch);
+/* What is asked from now on, until source_watch_end, has to be answered in so many ms. After that
+ * the inner source is cancelled, for good. */
+void source_watch_begin(struct source *watch, uint64_t within_ms);
+void source_watch_end(struct source *watch);
+
+/* True when a time was up. */
+bool source_watch_is_up(struct source *watch);
 /* Entries of all listings so far. */
 uint64_t source_watch_entries(struct source *watch);
 

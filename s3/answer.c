@@ -161,7 +161,13 @@ static const char *status_words(int status)
     }
 }
 
-static void word(const struct denial_asked *asked, const struct error_rule *rule, int status,
+/* A listing has no precondition that could fail: Swift says 412 to one that is not signed. */
+static int meant_status(const struct answer_want *want, int status)
+{
+    return want->page && status == 412 ? 400 : status;
+}
+
+static void word(const struct answer_want *want, const struct error_rule *rule, int status,
                  const struct error_xml *error, struct err *e)
 {
     char what[sizeof(error->code) + 16];
@@ -170,9 +176,10 @@ static void word(const struct denial_asked *asked, const struct error_rule *rule
     /* "At least one of the pre-conditions did not hold" says less than we know. */
     const bool ours = error->message[0] == '\0' || rule->kind == ERR_CHANGED;
     if (rule->denial) {
-        denial_word(asked, what, error->message, e);
+        denial_word(&want->asked, what, error->message, e);
     } else {
-        err_set(e, rule->kind, "%s: %s", what, ours ? status_words(status) : error->message);
+        err_set(e, rule->kind, "%s: %s", what,
+                ours ? status_words(meant_status(want, status)) : error->message);
     }
     if (rule->hint != NULL && e->hint[0] == '\0') {
         err_hint(e, "%s", rule->hint);
@@ -186,14 +193,14 @@ enum verdict answer_error(const struct answer_want *want, const struct http_head
     struct error_xml error = {.code = ""};
     const bool told = body.size <= ERROR_XML_MAX && error_xml_parse(body, &error);
     const struct error_rule *const rule =
-        error_map_find(headers->status, error.code, error.message);
+        error_map_find(meant_status(want, headers->status), error.code, error.message);
     if (!told && answer_is_html(body)) {
         err_set(e, rule->kind, "%d: %s, in a page of HTML", headers->status,
                 status_words(headers->status));
         hint_html(e);
         e->http = headers->status;
     } else {
-        word(&want->asked, rule, headers->status, &error, e);
+        word(want, rule, headers->status, &error, e);
     }
     *ret_error = error;
     if (!told) {

@@ -76,7 +76,7 @@ bool denial_parse(const char *message, struct denial *ret)
     }
     const char *const action = verb + strlen(VERB) + strspn(verb + strlen(VERB), ": ");
     const size_t action_size = strcspn(action, " \".,");
-    if (memchr(action, ':', action_size) == NULL) {
+    if (action_size >= DENIAL_ACTION_MAX || memchr(action, ':', action_size) == NULL) {
         return false;
     }
     struct denial denial = {.policy = NULL};
@@ -138,9 +138,11 @@ static void hint_told(const struct denial *denial, struct err *e)
 }
 
 /* Much is refused in these words, and S3 does not say what it was. */
-static void hint_untold(const struct denial_asked *asked, struct err *e)
+static void hint_untold(const struct denial_asked *asked, bool kms, struct err *e)
 {
-    if (asked->caller == NULL) {
+    if (kms) {
+        err_hint(e, "allow kms:Decrypt on the object's key, and see that the key is enabled");
+    } else if (asked->caller == NULL) {
         err_hint(e, "give credentials instead of --no-sign: the bucket is not open to all");
     } else if (asked->list) {
         err_hint(e, "allow it (penates policy prints how); where it is allowed, look at the "
@@ -200,7 +202,7 @@ void denial_word(const struct denial_asked *asked, const char *what, const char 
             denial.resource[0] == '\0' ? "" : " on ", denial.resource);
     if (denial.policy != NULL) {
         hint_told(&denial, e);
-    } else if (!kms) {
-        hint_untold(asked, e);
+    } else {
+        hint_untold(asked, kms, e);
     }
 }

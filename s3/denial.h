@@ -15,7 +15,7 @@
 #include "agent/base/err.h"
 
 enum {
-    DENIAL_ACTION_MAX = 64,
+    DENIAL_ACTION_MAX = 64, /* the longest of S3 and KMS have 40 */
     DENIAL_ARN_MAX = 320, /* a role's takes up to 200 bytes, one with a key of Priam's about 300 */
 };
 

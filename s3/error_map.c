@@ -4,10 +4,9 @@
 
 /* What answers can mean. */
 static const struct error_rule DENIED = {VERDICT_FAIL, ERR_AUTH, true, NULL};
-static const char HINT_KMS[] =
-    "allow kms:Decrypt on the object's key, and see that the key is enabled";
-static const struct error_rule KMS_DENIED = {VERDICT_FAIL, ERR_AUTH, true, HINT_KMS};
-static const struct error_rule KMS_REFUSED = {VERDICT_FAIL, ERR_AUTH, false, HINT_KMS};
+static const struct error_rule KMS_REFUSED = {
+    VERDICT_FAIL, ERR_AUTH, false,
+    "allow kms:Decrypt on the object's key, and see that the key is enabled"};
 static const struct error_rule CLOSED = {
     VERDICT_FAIL, ERR_AUTH, false, "ask the bucket's owner: AWS has closed an account or a bucket"};
 static const struct error_rule NOT_ENABLED = {
@@ -212,8 +211,8 @@ static const struct error_rule *find_kms(const char *code)
         const char *part;
         const struct error_rule *rule;
     } PARTS[] = {
-        {"AccessDenied", &KMS_DENIED}, {"Thrott", &KMS_BUSY},   {"LimitExceeded", &KMS_BUSY},
-        {"Internal", &AGAIN},          {"Unavailable", &AGAIN}, {"Timeout", &AGAIN},
+        {"AccessDenied", &DENIED}, {"Thrott", &KMS_BUSY},   {"LimitExceeded", &KMS_BUSY},
+        {"Internal", &AGAIN},      {"Unavailable", &AGAIN}, {"Timeout", &AGAIN},
     };
     for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++) {
         if (strstr(code, PARTS[i].part) != NULL) {
@@ -223,13 +222,10 @@ static const struct error_rule *find_kms(const char *code)
     return &KMS_REFUSED;
 }
 
-/* Some codes say too little: S3 words a key's refusal as its own AccessDenied, and what is wrong
- * with encryption as InvalidRequest or InvalidArgument. */
+/* Some codes say too little: what is wrong with encryption is an InvalidRequest, an InvalidArgument
+ * or an AccessDenied. */
 static const struct error_rule *refine(const struct error_rule *rule, const char *message)
 {
-    if (rule == &DENIED && strstr(message, "kms:") != NULL) {
-        return &KMS_DENIED;
-    }
     if (rule == &BUSY && strstr(message, "KMS") != NULL) {
         return &KMS_BUSY;
     }

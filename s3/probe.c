@@ -86,6 +86,12 @@ static void take_times(struct attempt *attempt)
     (void)snprintf(probe->address, PROBE_ADDRESS_MAX, "%s", address == NULL ? "" : address);
 }
 
+/* For an operator to read: what is odd about a name matters where requests go by it. */
+static bool looks_like_region(const char *name)
+{
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
 static void take_answer(struct attempt *attempt)
 {
     struct probe *const probe = attempt->probe;
@@ -93,7 +99,9 @@ static void take_answer(struct attempt *attempt)
     probe->status = headers->status;
     probe->has_date = headers->date_ms >= 0;
     probe->skew_ms = probe->has_date ? headers->date_ms - clock_wall_ms() : 0;
-    memcpy(probe->bucket_region, headers->bucket_region, S3_REGION_MAX);
+    if (looks_like_region(headers->bucket_region)) {
+        memcpy(probe->bucket_region, headers->bucket_region, S3_REGION_MAX);
+    }
     take_times(attempt);
 }
 

@@ -1,22 +1,18 @@
 """penates doctor: what works is called ok, what does not is named, and the rest goes on."""
 
 import http.server
-import json
 import os
 import pty
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-import pathlib
 
 import pytest
 import trustme
 from conftest import (BINARY, DATA, check_no_secret, environment, penates, source_args)
 from fake_s3 import FakeS3, Fault, tree_store
-from real_servers import ALL
 from small_backup import TOKEN, standard
 from test_cli import check_schema
 
@@ -379,18 +375,3 @@ def test_one_token_among_several():
         checks = doctor(*source_args(server))
         assert checks["backup"]["state"] == "ok"
         assert "2 nodes" in checks["backup"]["text"]
-
-
-@pytest.mark.parametrize("name", sorted(ALL))
-def test_real_servers(name):
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        with ALL[name](pathlib.Path(folder)) as server:
-            server.fill(standard().store)
-            keys = {"AWS_ACCESS_KEY_ID": server.access_key,
-                    "AWS_SECRET_ACCESS_KEY": server.secret_key}
-            source = [f"s3://{server.bucket}/backup", "--endpoint", server.endpoint,
-                      "--path-style"]
-            checks = doctor(*source, env=keys)
-            assert set(states(checks).values()) <= {"ok", "skipped"}, json.dumps(checks, indent=1)
-            checks = doctor(*source, code=77, env={**keys, "AWS_SECRET_ACCESS_KEY": "wrong"})
-            assert states(checks)["list"] == "failed"

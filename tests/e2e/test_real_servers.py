@@ -6,6 +6,7 @@ import pytest
 from conftest import DATA, check_no_secret, expected_tree, penates, points, sha256_tree
 from fake_s3 import tree_store
 from real_servers import ALL
+from real_servers.ministack import MiniStack
 
 
 @pytest.fixture(scope="module", params=sorted(ALL))
@@ -64,6 +65,45 @@ def test_wrong_secret_is_refused(real, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+@pytest.fixture
+def iam(real):
+    """Gives keys to a new user with this policy; the server judges by it."""
+    if not isinstance(real, MiniStack):
+        pytest.skip("has no IAM")
+    client = real.client("iam", *MiniStack.ROOT)
+
+    def user(name, policy):
+        client.create_user(UserName=name)
+        if policy is not None:
+            client.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+        key = client.create_access_key(UserName=name)["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+    return user
+
+
+def test_without_a_policy(real, iam, tmp_path):
+    result = penates("restore", *source(real), "--into", tmp_path / "data", env=iam("poor", None))
+    assert result.code == 77, result.err
+    assert "no identity-based policy allows it: arn:aws:iam::000000000000:user/poor was refused " \
+           "s3:ListBucket on arn:aws:s3:::" in result.error
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("cluster", ["fix_v1", "fix_v2"])
+def test_the_printed_policy_is_enough(real, iam, tmp_path, cluster):
+    policy = penates("policy", f"s3://{real.bucket}/backup", "--cluster", cluster)
+    assert policy.code == 0, policy.err
+    result = penates("restore", *source(real), "--cluster", cluster, "--into", tmp_path / "data",
+                     env=iam(f"only-{cluster}", policy.out))
+    assert result.code == 0, result.err
+    other = {"fix_v1": "fix_v2", "fix_v2": "fix_v1"}[cluster]
+    refused = penates("list", *source(real), "--cluster", other, "--format", other[-2:],
+                      env=iam(f"not-{other}", policy.out))
+    assert refused.code == 77, refused.err
+
+
 def test_large_object_in_parts(real, tmp_path):
     """Multipart on the server's side, ranges on ours, cut at different places."""
     import random
@@ -92,3 +132,16 @@ def test_large_object_in_parts(real, tmp_path):
     assert result.code == 0, result.err
     for name, plain in backup.plain.items():
         assert (tmp_path / "data" / name).read_bytes() == plain
+
+
+def test_doctor(real):
+    result = penates("doctor", *source(real), "--cluster", "fix_v2", "--json", env=keys(real))
+    assert result.code == 0, result.out + result.err
+    states = {check["name"]: check["state"] for check in result.json["checks"]}
+    assert {name for name, state in states.items() if state != "ok"} == {"target"}, result.out
+    result = penates("doctor", *source(real), "--json",
+                     env=keys(real, AWS_SECRET_ACCESS_KEY="wrong"))
+    assert result.code == 77, result.out + result.err
+    states = {check["name"]: check["state"] for check in result.json["checks"]}
+    assert states["endpoint"] == "ok"
+    assert states["list"] == "failed"

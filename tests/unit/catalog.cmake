@@ -8,3 +8,4 @@ unit_test(test_source LIBRARIES plan
           WRAP s3_client_new s3_client_free s3_client_cancel s3_client_stats s3_list s3_submit
           creds_new creds_free creds_region)
 unit_test(test_catalog LIBRARIES plan)
+unit_test(test_source_watch SOURCES unit/memory_source.c LIBRARIES plan)

@@ -130,6 +130,7 @@ static const struct row {
     {HEAD, 501, "", "", VERDICT_FAIL, 64, "--endpoint"},
     {LIST, 407, "", "", VERDICT_FAIL, 77, "https_proxy"},
     {LIST, 511, "", "", VERDICT_FAIL, 69, "portal"},
+    {LIST, 412, "", "", VERDICT_RENEW, 64, "credentials"},
     {LIST, 418, "", "", VERDICT_FAIL, 64, "--endpoint"},
     {GET, 404, "NoTransformationDefined", "", VERDICT_FAIL, 64, "Object Lambda"},
     {GET, 400, "LambdaInvocationFailed", "", VERDICT_FAIL, 64, "Object Lambda"},
