@@ -90,10 +90,10 @@ static void find_caller(const struct sts_asked *asked, const struct error_xml *e
                         char ret[CALLER_MAX])
 {
     static const char before[] = "User: ";
-    const char *at = strstr(error->message, before);
-    const char *end = at == NULL ? NULL : strstr(at, " is not authorized");
+    const char *user = strstr(error->message, before);
+    const char *at = user == NULL ? "" : user + strlen(before);
+    const char *end = strstr(at, " is not authorized");
     if (end != NULL) {
-        at += strlen(before);
         (void)snprintf(ret, CALLER_MAX, "%.*s", (int)(end - at), at);
     } else {
         (void)snprintf(ret, CALLER_MAX, "%s", asked->caller);

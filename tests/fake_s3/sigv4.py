@@ -79,18 +79,18 @@ def parse_authorization(value):
     return access_key, date, region, service, signed, given
 
 
-def verify(request, keys, region, now):
+def verify(request, keys, region, now, service="s3"):
     """`keys`: access key -> (secret, token or None, expiry or None). Raises Refused."""
     headers = request.headers
     if "authorization" not in headers:
         raise Refused(403, "AccessDenied", "Access Denied")
-    access_key, date, scope_region, service, signed, given = parse_authorization(
+    access_key, date, scope_region, scope_service, signed, given = parse_authorization(
         headers["authorization"]
     )
     if access_key not in keys:
         raise Refused(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist")
     secret, token, expiry = keys[access_key]
-    if scope_region != region or service != "s3":
+    if scope_region != region or scope_service != service:
         raise Refused(
             400,
             "AuthorizationHeaderMalformed",

@@ -30,6 +30,8 @@ static const struct refusal refusals[] = {
      ", or the external id is wrong"},
     {&by_caller, 403, "AccessDenied", "", ERR_AUTH, "not allowed: AccessDenied",
      "must allow sts:AssumeRole to instance role 'node', or"},
+    {&by_caller, 403, "AccessDenied", "User: is not authorized to perform: sts:AssumeRole",
+     ERR_AUTH, "not allowed", "must allow sts:AssumeRole to instance role 'node', or"},
     {&by_token, 403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity",
      ERR_AUTH, "not allowed", "must allow sts:AssumeRoleWithWebIdentity to the token's issuer"},
     {&by_caller, 403, "ExpiredToken", "The security token included in the request is expired",

@@ -1,0 +1,145 @@
+"""A strict Security Token Service: form, signature and trust are checked, and what it gives may
+live for seconds."""
+
+import dataclasses
+import http.server
+import re
+import threading
+import time
+import types
+import urllib.parse
+from xml.sax.saxutils import escape
+
+from . import sigv4
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+FIELDS = {
+    "Action": r"AssumeRole|AssumeRoleWithWebIdentity",
+    "Version": r"2011-06-15",
+    "RoleArn": r"arn:aws:iam::\d{12}:role/[!-~]+",
+    "RoleSessionName": r"[\w+=,.@-]{2,64}",
+    "DurationSeconds": r"\d{3,5}",
+    "ExternalId": r"[\w+=,.@:/-]{2,1224}",
+    "WebIdentityToken": r"[!-~]{4,20000}",
+}
+NEEDED = {"Action", "Version", "RoleArn", "RoleSessionName", "DurationSeconds"}
+
+
+@dataclasses.dataclass
+class Role:
+    trusts: str  # what the caller's access key begins with; or a web identity's whole token
+    grants: dict  # the keys of a fake that knows this role's credentials
+    external_id: str = None
+    max_s: int = 3600
+
+
+class FakeSTS:
+    """`callers`: access key -> (secret, token or None, end or None), as FakeS3.keys; it may be what
+    a role grants, too."""
+
+    def __init__(self, callers, roles, *, secret_key, token, life_s=None, region="us-east-1"):
+        self.callers, self.roles, self.region = callers, roles, region
+        self.secret_key, self.token, self.life_s = secret_key, token, life_s
+        self.fail_next = []  # (status, code) to answer before being honest
+        self.asked = []  # the fields of every question, and "caller"
+        self.lock = threading.Lock()
+
+    def __enter__(self):
+        sts = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                with sts.lock:
+                    sts.post(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def post(self, handler):
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        try:
+            if self.fail_next:
+                raise sigv4.Refused(*self.fail_next.pop(0), "on command")
+            text, status = self.answer(handler, body), 200
+        except sigv4.Refused as refused:
+            status = refused.status
+            text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"
+                    f"<Message>{escape(refused.message)}</Message></Error>"
+                    "<RequestId>1</RequestId></ErrorResponse>")
+        handler.send_response(status)
+        handler.send_header("Content-Type", "text/xml")
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text.encode())
+
+    def answer(self, handler, body):
+        fields = self.read_form(handler, body)
+        web = fields["Action"] == "AssumeRoleWithWebIdentity"
+        caller = None if web else self.check_signature(handler, body)
+        self.asked.append({**fields, "caller": caller})
+        if web and "Authorization" in handler.headers:
+            raise sigv4.Refused(400, "ValidationError", "signed, though there is a token")
+        role = self.roles.get(fields["RoleArn"])
+        identity = fields["WebIdentityToken"] if web else caller
+        trusted = role and (identity == role.trusts if web else identity.startswith(role.trusts))
+        if not trusted or fields.get("ExternalId") != role.external_id:
+            raise sigv4.Refused(403, "AccessDenied", f"User: arn:aws:fake::user/{caller} is not "
+                                f"authorized to perform: sts:{fields['Action']} on resource: "
+                                f"{fields['RoleArn']}")
+        return self.give(role, fields)
+
+    def read_form(self, handler, body):
+        if handler.path != "/" or handler.headers["Content-Type"] != FORM:
+            raise sigv4.Refused(400, "MalformedInput", "path or content type")
+        pairs = urllib.parse.parse_qsl(body.decode("ascii"), strict_parsing=True,
+                                       keep_blank_values=True)
+        fields = dict(pairs)
+        known = set(FIELDS) - {"WebIdentityToken"} | (
+            {"WebIdentityToken"} if "WebIdentity" in fields.get("Action", "") else set())
+        if len(fields) != len(pairs) or not NEEDED <= set(fields) <= known:
+            raise sigv4.Refused(400, "ValidationError", f"fields {sorted(fields)}")
+        for name, value in fields.items():
+            if not re.fullmatch(FIELDS[name], value, re.ASCII):
+                raise sigv4.Refused(400, "ValidationError", f"the value of {name}")
+        return fields
+
+    def check_signature(self, handler, body):
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = types.SimpleNamespace(method="POST", raw_path=handler.path, raw_query="",
+                                        headers=headers, body=body)
+        try:
+            sigv4.verify(request, self.callers, self.region, time.time(), service="sts")
+        except sigv4.Refused as refused:
+            if refused.code in ("InvalidAccessKeyId", "InvalidToken"):
+                refused.status, refused.code = 403, "InvalidClientTokenId"
+            raise
+        return sigv4.parse_authorization(headers["authorization"])[0]
+
+    def give(self, role, fields):
+        seconds = int(fields["DurationSeconds"])
+        if not 900 <= seconds <= role.max_s:
+            raise sigv4.Refused(400, "ValidationError", "The requested DurationSeconds exceeds the "
+                                "MaxSessionDuration set for this role.")
+        name = fields["RoleArn"].rsplit("/", 1)[1]
+        access_key = f"ASIA{name.upper()}{len(self.asked):06}"
+        token = f"{self.token}-{access_key}"
+        end = int(time.time() + (self.life_s or seconds))  # the answer tells no fractions
+        role.grants[access_key] = (self.secret_key, token, end)
+        expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))
+        action = fields["Action"]
+        return (f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+                f"<{action}Result><Credentials><AccessKeyId>{access_key}</AccessKeyId>"
+                f"<SecretAccessKey>{self.secret_key}</SecretAccessKey>"
+                f"<SessionToken>{token}</SessionToken><Expiration>{expiration}</Expiration>"
+                f"</Credentials></{action}Result></{action}Response>")
