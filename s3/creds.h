@@ -50,8 +50,8 @@ void creds_free(struct creds *creds);
 
 /*
  * The credentials to sign with now. Blocks on IMDS, on STS and the like (each bounded in time and
- * tries) while there are none that the store could take. ERR_AUTH names every provider that was asked and what it
- * said. *ret must be wiped by the caller.
+ * tries) while there are none that the store could take. ERR_AUTH names every provider that was
+ * asked and what it said. *ret must be wiped by the caller.
  */
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;
 
