@@ -36,7 +36,8 @@ def signed_request(seed, token):
     S3SigV4Auth(Credentials("AKID", "secret", token), "s3", "us-east-1").add_auth(request)
     headers = {k.lower(): v for k, v in request.headers.items()}
     headers.setdefault("host", "127.0.0.1:9000")
-    return types.SimpleNamespace(method="GET", raw_path=path, raw_query=query, headers=headers)
+    return types.SimpleNamespace(method="GET", raw_path=path, raw_query=query, headers=headers,
+                                 body=b"")
 
 
 @pytest.mark.parametrize("token", [None, "tok/en+="])
