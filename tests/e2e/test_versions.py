@@ -158,7 +158,7 @@ def test_no_versions_in_a_directory(tmp_path):
         assert result.code == 64 and "no versions" in result.error, result.err
 
 
-@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("name", ["ministack", "swift"])  # S3Proxy keeps no versions
 def test_on_a_real_server(tmp_path, name):
     """Uploaded, and deleted as Priam's TTL does it: with DeleteObjects."""
     with ALL[name](tmp_path) as server:
