@@ -122,26 +122,18 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
     ASSERT(policy->count > 0 && policy->count <= PATTERNS_MAX);
 }
 
-/* Without ListBucket, S3 says 403 in place of 404, and a missing object looks like a denial. */
-static void put_actions(struct json *json, const struct policy *policy, const char *of_objects,
-                        const char *of_versions)
-{
-    if (!policy->versions || of_versions == NULL) {
-        json_string(json, "Action", of_objects);
-        return;
-    }
-    json_open_array(json, "Action");
-    json_string(json, NULL, of_objects);
-    json_string(json, NULL, of_versions);
-    json_close(json);
-}
-
 static void put_list(struct json *json, const struct policy *policy)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", "ListTheBackup");
     json_string(json, "Effect", "Allow");
-    put_actions(json, policy, "s3:ListBucket", "s3:ListBucketVersions");
+    json_open_array(json, "Action");
+    /* Also beside the other: without it S3 says 403 where an object is missing. */
+    json_string(json, NULL, "s3:ListBucket");
+    if (policy->versions) {
+        json_string(json, NULL, "s3:ListBucketVersions");
+    }
+    json_close(json);
     json_string(json, "Resource", policy->bucket);
     json_open_object(json, "Condition");
     json_open_object(json, "StringLike");
@@ -158,14 +150,13 @@ static void put_list(struct json *json, const struct policy *policy)
     json_close(json);
 }
 
-/* of_versions NULL: the one action is for both. */
 static void put_objects(struct json *json, const struct policy *policy, const char *sid,
-                        const char *of_objects, const char *of_versions)
+                        const char *action)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", sid);
     json_string(json, "Effect", "Allow");
-    put_actions(json, policy, of_objects, of_versions);
+    json_string(json, "Action", action);
     json_open_array(json, "Resource");
     for (unsigned i = 0; i < policy->count; i++) {
         autofree char *arn = xasprintf("%s/%s", policy->objects, policy->patterns[i]);
@@ -190,9 +181,10 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     json_string(&json, "Version", "2012-10-17");
     json_open_array(&json, "Statement");
     put_list(&json, &policy);
-    put_objects(&json, &policy, "ReadTheBackup", "s3:GetObject", "s3:GetObjectVersion");
+    put_objects(&json, &policy, "ReadTheBackup",
+                policy.versions ? "s3:GetObjectVersion" : "s3:GetObject");
     if (config->thaw_days > 0) {
-        put_objects(&json, &policy, "ThawTheBackup", "s3:RestoreObject", NULL);
+        put_objects(&json, &policy, "ThawTheBackup", "s3:RestoreObject");
     }
     json_close(&json);
     json_close(&json);

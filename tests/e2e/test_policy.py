@@ -8,6 +8,7 @@ import pytest
 from conftest import DATA, penates
 from fake_s3 import FakeS3, Store, tree_store
 from fake_s3.policy import allows
+from test_versions import BETWEEN, versioned
 
 CLUSTERS = {"priam-v1": "fix_v1", "priam-v2": "fix_v2"}
 
@@ -108,6 +109,28 @@ def test_it_is_no_more(fixture, more):
                    "was refused s3:" in result.error
             seen += 1
         assert seen >= 4
+
+
+def test_versions_and_thawing(tmp_path):
+    """Only with these options it allows what they need."""
+    fixture = DATA / "priam-v2"
+    store = versioned(tree_store(fixture))
+    with FakeS3(store) as server:
+        world = World(server, "backup", ["--cluster", "fix_v2", "--format", "v2"])
+        at = ["--source-version-at", BETWEEN]
+        policy = world.printed(*at)
+        for command, args in (("list", []), ("restore", ["--into", tmp_path / "data"])):
+            result = world.run(command, policy, *at, *args)
+            assert result.code == 0, result.err
+        refused = world.run("list", world.printed(), *at)
+        assert refused.code == 77
+        assert "was refused s3:ListBucketVersions on" in refused.error
+        policy["Statement"][1]["Action"] = "s3:GetObject"
+        refused = world.run("verify", policy, *at)
+        assert refused.code == 77
+        assert "was refused s3:GetObjectVersion on" in refused.error
+    assert any(s["Action"] == "s3:RestoreObject" for s in world.printed("--thaw", "1")["Statement"])
+    assert "RestoreObject" not in str(world.printed())
 
 
 def test_other_clusters_stay_closed():

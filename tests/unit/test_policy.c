@@ -27,7 +27,7 @@ static void test_whole(void **state)
     assert_string_equal(
         text,
         "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"
-        "    {\"Sid\": \"ListTheBackup\", \"Effect\": \"Allow\", \"Action\": \"s3:ListBucket\", "
+        "    {\"Sid\": \"ListTheBackup\", \"Effect\": \"Allow\", \"Action\": [\"s3:ListBucket\"], "
         "\"Resource\": \"arn:aws:s3:::b\", \"Condition\": {\"StringLike\": {\"s3:prefix\": "
         "[\"backup/1705_cass_cluster/*\", \"backup/us-east-1/cass_cluster/*\"]}}},\n"
         "    {\"Sid\": \"ReadTheBackup\", \"Effect\": \"Allow\", \"Action\": \"s3:GetObject\", "
@@ -43,7 +43,7 @@ static void test_versions(void **state)
     struct err e = ERR_INIT;
     assert_int_equal(policy_make(&config, &text, &e), 0);
     assert_non_null(strstr(text, "[\"s3:ListBucket\", \"s3:ListBucketVersions\"]"));
-    assert_non_null(strstr(text, "[\"s3:GetObject\", \"s3:GetObjectVersion\"]"));
+    assert_non_null(strstr(text, "\"Action\": \"s3:GetObjectVersion\""));
 }
 
 static void test_patterns(void **state)
@@ -82,7 +82,7 @@ static void test_access_point(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(SOURCES); i++) {
         autofree char *text = make(SOURCES[i], NULL, NULL, DIALECT_AUTO);
-        assert_non_null(strstr(text, "\"s3:ListBucket\", \"Resource\": "
+        assert_non_null(strstr(text, "[\"s3:ListBucket\"], \"Resource\": "
                                      "\"arn:aws:s3:us-west-2:123456789012:accesspoint/point\""));
         assert_non_null(strstr(text, "\"arn:aws:s3:us-west-2:123456789012:accesspoint/point/"
                                      "object/backup/*\""));
