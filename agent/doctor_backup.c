@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent/archive.h"
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
@@ -187,11 +188,6 @@ struct sample {
     uint64_t objects, archived;
 };
 
-static bool is_archived(const char *storage_class)
-{
-    return strcmp(storage_class, "GLACIER") == 0 || strcmp(storage_class, "DEEP_ARCHIVE") == 0;
-}
-
 static void count_class(struct sample *sample, const char *name)
 {
     unsigned i = 0;
@@ -212,7 +208,9 @@ static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
     struct sample *const sample = (struct sample *)ctx;
     struct doctor_object *const smallest = &sample->doctor->smallest;
     (void)e; /* nothing here fails */
-    const bool archived = is_archived(entry->storage_class);
+    const enum archive archive =
+        archive_of_listing(entry->storage_class, entry->size, entry->modified_ms, clock_wall_ms());
+    const bool archived = archive != ARCHIVE_NONE && archive != ARCHIVE_UNTOLD;
     sample->objects++;
     sample->archived += archived ? 1 : 0;
     if (sample->doctor->s3.client != NULL) {
@@ -236,7 +234,8 @@ static void tell_classes(const struct doctor *doctor, const struct sample *sampl
         used += (size_t)size; /* a long text is cut */
     }
     if (sample->archived > 0) {
-        findings_warn(doctor->findings, "objects", "thaw them with 'aws s3api restore-object'",
+        findings_warn(doctor->findings, "objects",
+                      "give the restore --thaw DAYS, which brings them back and waits",
                       "%" PRIu64 " of %" PRIu64 " looked at are archived: %s", sample->archived,
                       sample->objects, text);
     } else {

@@ -236,6 +236,7 @@ def test_archived():
     with FakeS3(backup.store) as server:
         checks = doctor(*source_args(server))
         assert checks["objects"]["state"] == "warned"
+        assert "--thaw" in checks["objects"]["next_step"]
         assert f"GLACIER {len(cold)}" in checks["objects"]["text"]
 
 

@@ -49,6 +49,24 @@ def test_tunnel(aws, backup, variable):  # noqa: F811
     assert PASSWORD not in result.out + result.err
 
 
+def test_doctor_tells_of_the_proxy(aws, backup):  # noqa: F811
+    """By the hosts of AWS itself: TLS, a bucket in its name, and a region that nobody named."""
+    aws.serve(host(HOME), backup.store, region=HOME)
+    login = f"http://{USER}:{PASSWORD}@127.0.0.1:{aws.proxy.port}"
+    result = penates("doctor", f"s3://{BUCKET}/backup", *SOON,
+                     env={"https_proxy": login, "AWS_CA_BUNDLE": str(aws.ca), "AWS_REGION": None})
+    assert result.code == 0, result.out + result.err
+    assert "https://backups.s3.us-east-1.amazonaws.com: through the proxy at 127.0.0.1" in result.out
+    assert "TLSv1.3, certificate good" in result.out
+    assert "us-east-1, as the bucket says; nobody else named one" in result.out
+    assert PASSWORD not in result.out + result.err
+    result = penates("doctor", f"s3://{BUCKET}/backup", *SOON,
+                     env={"https_proxy": f"http://{USER}:{PASSWORD}@{NOWHERE}"})
+    assert result.code == 69, result.out + result.err
+    assert f"proxy {NOWHERE}: cannot be connected to" in result.error
+    assert PASSWORD not in result.out + result.err
+
+
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
 def test_plain_http_goes_to_the_proxy(store, tmp_path, variable):
     """Where the proxy is the fake itself, and the endpoint a name that does not exist."""
