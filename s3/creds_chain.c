@@ -30,8 +30,7 @@ static int ask_container(const struct creds_system *system, const struct creds_o
 static int ask_instance(const struct creds_system *system, const struct creds_options *options,
                         struct creds_value *ret, struct err *e)
 {
-    (void)options;
-    return creds_imds_read(system, ret, e);
+    return creds_imds_read(system, options->profile, ret, e);
 }
 
 typedef int provider_fn(const struct creds_system *system, const struct creds_options *options,

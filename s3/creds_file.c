@@ -134,3 +134,22 @@ int creds_shared_missing(const struct creds_shared *shared, enum err_kind kind, 
     return kind == ERR_CONFIG ? err_hint(e, "check the profile's name: aws configure list-profiles")
                               : -1;
 }
+
+char *creds_shared_setting(const struct creds_system *system, const char *option,
+                           const char *variable, enum creds_property property)
+{
+    const char *said = creds_env(system, variable);
+    if (said != NULL) {
+        return xstrdup(said);
+    }
+    bool is_named = false;
+    struct creds_shared shared = {.files = {{.path = NULL}}};
+    struct err ignored = ERR_INIT; /* creds_get tells it */
+    if (creds_shared_load(system, creds_shared_name(system, option, &is_named), &shared,
+                          &ignored) == 0) {
+        said = creds_profile_get(&shared.profile, property);
+    }
+    char *copy = said == NULL ? NULL : xstrdup(said);
+    creds_shared_done(&shared);
+    return copy;
+}

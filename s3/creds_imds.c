@@ -5,9 +5,9 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
+#include "s3/creds_file.h"
 #include "s3/creds_http.h"
 #include "s3/creds_json.h"
-#include "s3/creds_provider.h"
 
 /*
  * A visit asks for a token, then for what it came for; nothing is kept between visits, because the
@@ -51,21 +51,34 @@ static void cleanup_visit(struct visit **visit)
 
 #define auto_visit __attribute__((cleanup(cleanup_visit)))
 
-int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOINT_MAX],
+/* Where it is unless an address is given. */
+static int find_default(const struct creds_system *system, const char *profile, const char **ret,
                         struct err *e)
 {
-    const char *mode = creds_env(system, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+    static const char name[] = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+    autofree char *mode = creds_shared_setting(system, profile, name, CREDS_PROPERTY_IMDS_MODE);
     const bool is_ipv6 = mode != NULL && strcasecmp(mode, "ipv6") == 0;
     if (mode != NULL && !is_ipv6 && strcasecmp(mode, "ipv4") != 0) {
         return err_set(e, ERR_CONFIG,
-                       "instance metadata: AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is '%.40s', "
-                       "neither IPv4 nor IPv6",
-                       mode);
+                       "instance metadata: %s, or the profile's setting, is '%.40s', neither IPv4 "
+                       "nor IPv6",
+                       name, mode);
     }
-    const char *endpoint = creds_env(system, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    if (endpoint == NULL) {
-        endpoint = is_ipv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
+    *ret = is_ipv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
+    return 0;
+}
+
+int creds_imds_endpoint(const struct creds_system *system, const char *profile,
+                        char ret[CREDS_ENDPOINT_MAX], struct err *e)
+{
+    static const char name[] = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+    const char *endpoint = NULL;
+    if (find_default(system, profile, &endpoint, e) != 0) {
+        return -1;
     }
+    autofree char *given =
+        creds_shared_setting(system, profile, name, CREDS_PROPERTY_IMDS_ENDPOINT);
+    endpoint = given != NULL ? given : endpoint;
     size_t size = strlen(endpoint);
     while (size > 0 && endpoint[size - 1] == '/') {
         size--;
@@ -74,15 +87,16 @@ int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOI
         strncmp(endpoint, "http://", 7) == 0 || strncmp(endpoint, "https://", 8) == 0;
     if (!is_http || size >= CREDS_ENDPOINT_MAX) {
         return err_set(e, ERR_CONFIG,
-                       "instance metadata: AWS_EC2_METADATA_SERVICE_ENDPOINT is no http:// address "
-                       "of up to %d characters",
-                       CREDS_ENDPOINT_MAX - 1);
+                       "instance metadata: %s, or the profile's setting, is no http:// address of "
+                       "up to %d characters",
+                       name, CREDS_ENDPOINT_MAX - 1);
     }
     (void)snprintf(ret, CREDS_ENDPOINT_MAX, "%.*s", (int)size, endpoint);
     return 0;
 }
 
-static struct visit *visit_new(const struct creds_system *system, struct err *e)
+static struct visit *visit_new(const struct creds_system *system, const char *profile,
+                               struct err *e)
 {
     const char *disabled = creds_env(system, "AWS_EC2_METADATA_DISABLED");
     if (disabled != NULL && strcasecmp(disabled, "true") == 0) {
@@ -91,7 +105,7 @@ static struct visit *visit_new(const struct creds_system *system, struct err *e)
         return NULL;
     }
     char endpoint[CREDS_ENDPOINT_MAX];
-    if (creds_imds_endpoint(system, endpoint, e) != 0) {
+    if (creds_imds_endpoint(system, profile, endpoint, e) != 0) {
         return NULL;
     }
     struct visit *visit = xcalloc(1, sizeof(*visit));
@@ -286,10 +300,11 @@ static int get_document(struct visit *visit, char ret_role[ROLE_MAX + 1], struct
     }
 }
 
-int creds_imds_read(const struct creds_system *system, struct creds_value *ret, struct err *e)
+int creds_imds_read(const struct creds_system *system, const char *profile, struct creds_value *ret,
+                    struct err *e)
 {
     ASSERT(system != NULL && ret != NULL);
-    auto_visit struct visit *visit = visit_new(system, e);
+    auto_visit struct visit *visit = visit_new(system, profile, e);
     char role[ROLE_MAX + 1];
     if (visit == NULL || get_document(visit, role, e) != 0 ||
         creds_imds_parse(visit->answer.body, visit->answer.size, ret, e) != 0) {
@@ -299,11 +314,11 @@ int creds_imds_read(const struct creds_system *system, struct creds_value *ret, 
     return 0;
 }
 
-char *creds_imds_region(const struct creds_system *system)
+char *creds_imds_region(const struct creds_system *system, const char *profile)
 {
     ASSERT(system != NULL);
     struct err ignored = ERR_INIT; /* the caller does without, and creds_get tells it */
-    auto_visit struct visit *visit = visit_new(system, &ignored);
+    auto_visit struct visit *visit = visit_new(system, profile, &ignored);
     if (visit == NULL || get(visit, "/latest/meta-data/placement/region", &ignored) != 0) {
         return NULL;
     }

@@ -230,7 +230,7 @@ static int ask_named(const struct links *links, const struct creds_profile *prof
     if (strcmp(name, "Environment") == 0) {
         rc = creds_env_read(links->system, ret, e);
     } else if (strcmp(name, "Ec2InstanceMetadata") == 0) {
-        rc = creds_imds_read(links->system, ret, e);
+        rc = creds_imds_read(links->system, links->options->profile, ret, e);
     } else if (strcmp(name, "EcsContainer") == 0) {
         rc = creds_container_read(links->system, ret, e);
     } else {

@@ -22,6 +22,8 @@ static const char *const property_names[] = {
     [CREDS_PROPERTY_SSO] = "sso_", /* sso_session, sso_account_id, sso_start_url, ... */
     [CREDS_PROPERTY_PROCESS] = "credential_process",
     [CREDS_PROPERTY_LOGIN] = "login_session",
+    [CREDS_PROPERTY_IMDS_ENDPOINT] = "ec2_metadata_service_endpoint",
+    [CREDS_PROPERTY_IMDS_MODE] = "ec2_metadata_service_endpoint_mode",
 };
 _Static_assert(ARRAY_SIZE(property_names) == CREDS_PROPERTIES, "one name for each property");
 

@@ -86,17 +86,18 @@ int creds_container_read(const struct creds_system *system, struct creds_value *
 int creds_container_parse(char *text, size_t size, struct creds_value *ret,
                           struct err *e) MUST_CHECK;
 
-/* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment says
- * something else than an http:// or https:// address that fits, or than a mode IPv4 or IPv6. */
+/* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment or the
+ * profile (NULL: AWS_PROFILE's) says something else than an http:// or https:// address that fits,
+ * or than a mode IPv4 or IPv6. */
 enum { CREDS_ENDPOINT_MAX = 256 };
-int creds_imds_endpoint(const struct creds_system *system, char ret[CREDS_ENDPOINT_MAX],
-                        struct err *e) MUST_CHECK;
+int creds_imds_endpoint(const struct creds_system *system, const char *profile,
+                        char ret[CREDS_ENDPOINT_MAX], struct err *e) MUST_CHECK;
 
 /* The role of this instance, by IMDSv2 only. */
-int creds_imds_read(const struct creds_system *system, struct creds_value *ret,
+int creds_imds_read(const struct creds_system *system, const char *profile, struct creds_value *ret,
                     struct err *e) MUST_CHECK;
 /* placement/region; NULL when it cannot be had. Caller frees. */
-char *creds_imds_region(const struct creds_system *system);
+char *creds_imds_region(const struct creds_system *system, const char *profile);
 
 /* The credentials document of a role; `text` holds size bytes and is decoded in place. */
 int creds_imds_parse(char *text, size_t size, struct creds_value *ret, struct err *e) MUST_CHECK;

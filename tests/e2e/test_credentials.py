@@ -195,6 +195,54 @@ def test_metadata_mock_of_aws(server, tmp_path):
         assert set(keys_used(server)) == {ACCESS_KEY}
 
 
+# Programs
+
+HELPER = """#!/bin/sh
+echo "the helper was here: $1" >&2
+n=$(cat "$2"); n=$((n + 1)); echo $n > "$2"
+end=$(date -u -d "+2 seconds" +%Y-%m-%dT%H:%M:%SZ)
+printf '{"Version": 1, "AccessKeyId": "%s", "SecretAccessKey": "%s", "SessionToken": "%s",
+         "Expiration": "%s"}' "$3" "$4" "$5" "$end"
+"""
+
+
+def profile_with(tmp_path, command):
+    config = tmp_path / "config"
+    config.write_text(f"[profile dr]\ncredential_process = {command}\n")
+    return {**NO_KEYS, "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "dr"}
+
+
+def test_credential_process(tmp_path):
+    """It runs again ahead of each end; no shell sees its words."""
+    backup = long_backup()
+    helper, count = tmp_path / "my helper", tmp_path / "count"
+    helper.write_text(HELPER)
+    helper.chmod(0o755)
+    count.write_text("0")
+    env = profile_with(tmp_path, f'"{helper}" "$HOME; false" {count} '
+                                 f"{ACCESS_KEY} '{SECRET_KEY}' {SESSION_TOKEN}")
+    with slowly(backup.store, 2) as server:
+        server.keys = {ACCESS_KEY: (SECRET_KEY, SESSION_TOKEN, None)}
+        result = restore(server, tmp_path / "data", "--connections", "2", env=env)
+    check_restored(result, backup, tmp_path / "data")
+    assert "the helper was here: $HOME; false\n" in result.err, "its words are the operator's"
+    assert 2 <= int(count.read_text()) < 12
+
+
+@pytest.mark.parametrize("command, code, words", [
+    (f"sh -c 'echo {SECRET_KEY}; exit 3' {SECRET_KEY}", 77, "'sh' failed: exit status 3"),
+    (f"echo {SECRET_KEY}", 77, "what it prints: not a flat JSON object"),
+    (f"/nonexistent/helper {SECRET_KEY}", 64, "'/nonexistent/helper' cannot be run"),
+    ("cat /dev/zero", 77, "prints more than 65536 bytes"),
+    ("'helper", 64, "has a quote that does not end"),
+])
+def test_credential_process_that_gives_none(server, tmp_path, command, code, words):
+    result = restore(server, tmp_path / "data", env=profile_with(tmp_path, command))
+    assert result.code == code, result.err
+    assert words in result.error
+    assert not server.requests
+
+
 # Containers
 
 class Agent(http.server.ThreadingHTTPServer):

@@ -171,7 +171,7 @@ static void run_script(const struct step *steps, size_t count, const struct outc
     const struct creds_system system = world_system(&world);
     struct creds_value value = {.id = ""};
     struct err e = ERR_INIT;
-    const int rc = creds_imds_read(&system, &value, &e);
+    const int rc = creds_imds_read(&system, NULL, &value, &e);
     server_stop(&server);
     assert_int_equal(rc, want->text == NULL ? 0 : -1);
     assert_int_equal(world.slept_ms, want->slept_ms);
@@ -457,12 +457,12 @@ static void expect_without_server(const struct world_variable *variables, enum e
     const struct creds_system system = world_system(&world);
     struct creds_value value;
     struct err e = ERR_INIT;
-    assert_int_equal(creds_imds_read(&system, &value, &e), -1);
+    assert_int_equal(creds_imds_read(&system, NULL, &value, &e), -1);
     assert_int_equal(e.kind, kind);
     if (strstr(e.text, text) == NULL) {
         fail_msg("no '%s' in '%s'", text, e.text);
     }
-    assert_null(creds_imds_region(&system));
+    assert_null(creds_imds_region(&system, NULL));
 }
 
 static void test_settings(void **state)
@@ -476,11 +476,11 @@ static void test_settings(void **state)
         (const struct world_variable[]){{"AWS_EC2_METADATA_DISABLED", "TRUE"}, {NULL, NULL}},
         ERR_NOT_FOUND, "switched off by AWS_EC2_METADATA_DISABLED");
     expect_without_server((const struct world_variable[]){{mode, "ipv5"}, {NULL, NULL}}, ERR_CONFIG,
-                          "'ipv5', neither IPv4 nor IPv6");
+                          "is 'ipv5', neither IPv4 nor IPv6");
     expect_without_server((const struct world_variable[]){{endpoint, "file:///x"}, {NULL, NULL}},
-                          ERR_CONFIG, "no http:// address");
+                          ERR_CONFIG, "is no http:// address");
     expect_without_server((const struct world_variable[]){{endpoint, long_url}, {NULL, NULL}},
-                          ERR_CONFIG, "no http:// address");
+                          ERR_CONFIG, "is no http:// address");
     /* Port 1 refuses; the mode is looked at even when an address is given. */
     expect_without_server((const struct world_variable[]){{endpoint, "http://127.0.0.1:1"},
                                                           {mode, "IPv6"},
@@ -488,30 +488,52 @@ static void test_settings(void **state)
                           ERR_NOT_FOUND, "http://127.0.0.1:1: ");
 }
 
+static void expect_address(const struct world_variable *variables, const char *profile,
+                           const char *want)
+{
+    struct world world = {.variables = variables};
+    const struct creds_system system = world_system(&world);
+    char endpoint[CREDS_ENDPOINT_MAX];
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_imds_endpoint(&system, profile, endpoint, &e), 0);
+    assert_string_equal(endpoint, want);
+}
+
 static void test_addresses(void **state)
 {
     (void)state;
+    char path[] = "/tmp/penates-config-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    static const char text[] =
+        "[profile six]\nec2_metadata_service_endpoint_mode = IPv6\n"
+        "[profile own]\nec2_metadata_service_endpoint = http://127.0.0.1:9/\n"
+        "ec2_metadata_service_endpoint_mode = ipv6\n";
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
     static const struct {
-        const char *address, *mode, *want;
+        const char *profile, *address, *mode, *want;
     } cases[] = {
-        {NULL, NULL, "http://169.254.169.254"},
-        {NULL, "IPv4", "http://169.254.169.254"},
-        {NULL, "ipv6", "http://[fd00:ec2::254]"},
-        {"http://127.0.0.1:8//", "IPv6", "http://127.0.0.1:8"},
-        {"https://proxy", NULL, "https://proxy"},
+        {NULL, NULL, NULL, "http://169.254.169.254"},
+        {NULL, NULL, "IPv4", "http://169.254.169.254"},
+        {NULL, NULL, "ipv6", "http://[fd00:ec2::254]"},
+        {NULL, "http://127.0.0.1:8//", "IPv6", "http://127.0.0.1:8"},
+        {NULL, "https://proxy", NULL, "https://proxy"},
+        {"six", NULL, NULL, "http://[fd00:ec2::254]"},
+        {"six", NULL, "ipv4", "http://169.254.169.254"}, /* the environment beats the profile */
+        {"own", NULL, NULL, "http://127.0.0.1:9"},
+        {"own", "http://127.0.0.1:8", NULL, "http://127.0.0.1:8"},
+        {"none", NULL, NULL, "http://169.254.169.254"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct world_variable variables[] = {
+            {"AWS_CONFIG_FILE", path},
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT", cases[i].address},
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", cases[i].mode},
             {NULL, NULL}};
-        struct world world = {.variables = variables};
-        const struct creds_system system = world_system(&world);
-        char endpoint[CREDS_ENDPOINT_MAX];
-        struct err e = ERR_INIT;
-        assert_int_equal(creds_imds_endpoint(&system, endpoint, &e), 0);
-        assert_string_equal(endpoint, cases[i].want);
+        expect_address(variables, cases[i].profile, cases[i].want);
     }
+    assert_int_equal(unlink(path), 0);
 }
 
 /* A listener whose queue is full lets connections time out, as a machine off EC2 does. */
@@ -538,7 +560,7 @@ static void test_nobody_there_is_told_within_seconds(void **state)
     struct creds_value value;
     struct err e = ERR_INIT;
     const uint64_t start_ms = clock_mono_ms();
-    assert_int_equal(creds_imds_read(&system, &value, &e), -1);
+    assert_int_equal(creds_imds_read(&system, NULL, &value, &e), -1);
     assert_in_range(clock_mono_ms() - start_ms, 2 * WORLD_IMDS_MS - 50, 3500);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
     assert_non_null(strstr(e.text, "no connection to"));
@@ -570,7 +592,7 @@ static void test_region(void **state)
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT", server.endpoint}, {NULL, NULL}};
         struct world world = {.variables = variables};
         const struct creds_system system = world_system(&world);
-        autofree char *region = creds_imds_region(&system);
+        autofree char *region = creds_imds_region(&system, NULL);
         server_stop(&server);
         assert_int_equal(region != NULL, cases[i].want != NULL);
         assert_true(region == NULL || strcmp(region, cases[i].want) == 0);
