@@ -51,29 +51,29 @@ static void cleanup_visit(struct visit **visit)
 
 #define auto_visit __attribute__((cleanup(cleanup_visit)))
 
-/* Where it is unless an address is given. */
-static int find_default(const struct creds_system *system, const char *profile, const char **ret,
-                        struct err *e)
+/* Where it is unless an address is given; NULL with *e set for a mode that is none. */
+static const char *find_default(const struct creds_system *system, const char *profile,
+                                struct err *e)
 {
     static const char name[] = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
     autofree char *mode = creds_shared_setting(system, profile, name, CREDS_PROPERTY_IMDS_MODE);
     const bool is_ipv6 = mode != NULL && strcasecmp(mode, "ipv6") == 0;
     if (mode != NULL && !is_ipv6 && strcasecmp(mode, "ipv4") != 0) {
-        return err_set(e, ERR_CONFIG,
-                       "instance metadata: %s, or the profile's setting, is '%.40s', neither IPv4 "
-                       "nor IPv6",
-                       name, mode);
+        (void)err_set(e, ERR_CONFIG,
+                      "instance metadata: %s, or the profile's setting, is '%.40s', neither IPv4 "
+                      "nor IPv6",
+                      name, mode);
+        return NULL;
     }
-    *ret = is_ipv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
-    return 0;
+    return is_ipv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
 }
 
 int creds_imds_endpoint(const struct creds_system *system, const char *profile,
                         char ret[CREDS_ENDPOINT_MAX], struct err *e)
 {
     static const char name[] = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
-    const char *endpoint = NULL;
-    if (find_default(system, profile, &endpoint, e) != 0) {
+    const char *endpoint = find_default(system, profile, e);
+    if (endpoint == NULL) {
         return -1;
     }
     autofree char *given =
