@@ -131,14 +131,14 @@ static void set_end(struct source_watch *watch, uint64_t end_ms)
     mutex_unlock(&watch->lock);
 }
 
-void source_watch_begin(struct source *watch, uint64_t within_ms)
+void source_watch_begin(struct source *source, uint64_t within_ms)
 {
-    set_end(watch_of(watch), clock_mono_ms() + within_ms);
+    set_end(watch_of(source), clock_mono_ms() + within_ms);
 }
 
-void source_watch_end(struct source *watch)
+void source_watch_end(struct source *source)
 {
-    set_end(watch_of(watch), UINT64_MAX);
+    set_end(watch_of(source), UINT64_MAX);
 }
 
 bool source_watch_is_up(struct source *source)

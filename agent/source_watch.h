@@ -12,12 +12,12 @@ struct source *source_watch_new(struct source *inner);
 
 /* What is asked from now on, until source_watch_end, has to be answered in so many ms. After that
  * the inner source is cancelled, for good. */
-void source_watch_begin(struct source *watch, uint64_t within_ms);
-void source_watch_end(struct source *watch);
+void source_watch_begin(struct source *source, uint64_t within_ms);
+void source_watch_end(struct source *source);
 
 /* True when a time was up. */
-bool source_watch_is_up(struct source *watch);
+bool source_watch_is_up(struct source *source);
 /* Entries of all listings so far. */
-uint64_t source_watch_entries(struct source *watch);
+uint64_t source_watch_entries(struct source *source);
 
 #endif
