@@ -5,21 +5,19 @@
 #include "agent/base/err.h"
 #include "s3/xml.h"
 
-/* <Error> is the root of what S3 sends, and inside <ErrorResponse> of what STS sends. */
-enum { ERROR_DEPTH_MAX = 1 };
-
 struct reading {
-    bool is_error;
-    unsigned depth; /* of <Error> */
+    bool is_wrapped; /* in <ErrorResponse>, as STS sends it */
+    bool is_inside;  /* of <Error>, now */
     struct error_xml found;
 };
 
 static void on_begin(void *ctx, const char *name, unsigned depth)
 {
     struct reading *reading = ctx;
-    if (!reading->is_error && depth <= ERROR_DEPTH_MAX && strcmp(name, "Error") == 0) {
-        reading->is_error = true;
-        reading->depth = depth;
+    if (depth == 0 && strcmp(name, "ErrorResponse") == 0) {
+        reading->is_wrapped = true;
+    } else if (depth == (reading->is_wrapped ? 1 : 0)) {
+        reading->is_inside = strcmp(name, "Error") == 0;
     }
 }
 
@@ -35,7 +33,7 @@ static int on_end(void *ctx, const char *name, unsigned depth, const struct buf 
 {
     (void)e;
     struct reading *reading = ctx;
-    if (!reading->is_error || depth != reading->depth + 1) {
+    if (!reading->is_inside || depth != (reading->is_wrapped ? 2 : 1)) {
         return 0;
     }
     if (strcmp(name, "Code") == 0) {
@@ -54,14 +52,14 @@ bool error_xml_parse(struct slice body, struct error_xml *ret)
 {
     static const struct xml_events EVENTS = {.begin = on_begin, .end = on_end};
     ASSERT(body.size <= ERROR_XML_MAX);
-    struct reading reading = {.is_error = false};
+    struct reading reading = {.is_wrapped = false};
     struct err why = ERR_INIT;
     /* A body that breaks off after its <Code> has said enough. */
     const bool whole = xml_walk(body, &EVENTS, &reading, &why) == 0;
     if (!whole && why.kind == ERR_LIMIT) {
         return false;
     }
-    if (!reading.is_error || reading.found.code[0] == '\0') {
+    if (reading.found.code[0] == '\0') {
         return false;
     }
     *ret = reading.found;

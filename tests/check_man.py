@@ -54,8 +54,8 @@ def main():
         "only in help": {k: v for k, v in in_help.items() if in_man.get(k) != v},
         "only in man": {k: v for k, v in in_man.items() if in_help.get(k) != v}}
     sections = re.findall(r"^\.SH (.*)$", text, re.M)
-    assert sections == ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS",
-                        "FILES", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"], sections
+    assert sections == ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "CREDENTIALS",
+                        "EXIT STATUS", "FILES", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"], sections
     commands = text.split(".SH COMMANDS")[1].split(".SH OPTIONS")[0]
     for command in COMMANDS:
         assert re.search(rf"^\.(BI?|BR) {command}( |$)", commands, re.M), command

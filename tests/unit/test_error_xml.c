@@ -20,6 +20,11 @@ static void test_good(void **state)
     assert_true(
         parse("<Error xmlns=\"x\"><Region>eu-west-1</Region><Code>C</Code></Error>", &error));
     assert_string_equal(error.region, "eu-west-1");
+    assert_true(parse("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>Of STS</Code>"
+                      "<Message>M</Message></Error><RequestId>1</RequestId></ErrorResponse>",
+                      &error));
+    assert_string_equal(error.code, "Of STS");
+    assert_string_equal(error.message, "M");
     /* A body that breaks off has told the code all the same. */
     assert_true(parse("<Error><Code>SlowDown</Code><Message>Plea", &error));
     assert_string_equal(error.code, "SlowDown");
@@ -32,6 +37,10 @@ static void test_bad(void **state)
         "",
         "junk",
         "<html><Code>x</Code></html>",
+        "<html><Error><Code>x</Code></Error></html>",
+        "<ErrorResponse><Code>x</Code></ErrorResponse>",
+        "<ErrorResponse><a><Error><Code>x</Code></Error></a></ErrorResponse>",
+        "<ErrorResponse><Other><Code>x</Code></Other></ErrorResponse>",
         "<Error></Error>",
         "<Error><Code></Code></Error>",
         "<Error><x><Code>deep</Code></x></Error>",

@@ -54,13 +54,15 @@ static void test_rest(void **state)
                                  "priam.data.location=/var/lib/cassandra/data\n"
                                  "priam.restore.snapshot=201202142346,\\\n    201202150000\n"
                                  "priam.restore.cf.include=ks.a,ks.b-9fdc11\n"
-                                 "priam.restore.cf.exclude=other.*\n",
+                                 "priam.restore.cf.exclude=other.*\n"
+                                 "priam.roleassumption.arn=arn:aws:iam::123456789012:role/x\n",
                                  0);
     assert_true(config->selection.has_range);
     assert_int_equal(config->selection.range_end_ms - config->selection.range_start_ms, 14 * 60000);
     assert_int_equal(config->selection.include.count, 2);
     assert_string_equal(config->selection.exclude.names[0], "other.*");
     assert_string_equal(config->targets[0], "/var/lib/cassandra/data");
+    assert_string_equal(config->role_arn, "arn:aws:iam::123456789012:role/x");
     config_free(config);
 }
 
