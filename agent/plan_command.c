@@ -123,11 +123,15 @@ static int make(struct planning *planning, struct err *e)
 }
 
 /* As a restore without --thaw would. */
-static int refuse_archived(const struct planning *planning, struct err *e)
+static int refuse_archived(const struct planning *planning, enum target_state state, struct err *e)
 {
+    if (planning->config.plan_schema || state == TARGET_DONE) {
+        return 0;
+    }
+    autofree uint8_t *take = planning->target == NULL ? NULL : target_unfinished(planning->target);
     size_t count;
-    autofree struct archived *objects = plan_archived(planning->plan, NULL, &count);
-    return planning->config.plan_schema ? 0 : thaw_refuse(objects, count, e);
+    autofree struct archived *objects = plan_archived(planning->plan, take, &count);
+    return thaw_refuse(objects, count, e);
 }
 
 int plan_run(const struct config *config, struct err *e)
@@ -154,5 +158,5 @@ int plan_run(const struct config *config, struct err *e)
         *e = refusal;
         return -1;
     }
-    return try_target(&planning, state, e) != 0 ? -1 : refuse_archived(&planning, e);
+    return try_target(&planning, state, e) != 0 ? -1 : refuse_archived(&planning, state, e);
 }

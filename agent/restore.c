@@ -22,6 +22,7 @@ struct restore {
     char *identity;
     struct target *target;
     struct plan *plan;
+    uint8_t *take; /* what is still to be fetched, one flag a file */
     struct progress *progress;
     struct report *report;
     struct node_setup setup;
@@ -35,6 +36,7 @@ static void restore_done(struct restore *restore)
     node_setup_done(&restore->setup);
     progress_free(restore->progress);
     target_free(restore->target);
+    free(restore->take);
     plan_free(restore->plan);
     free(restore->identity);
     source_free(restore->source);
@@ -112,7 +114,8 @@ static int prove_readable(struct restore *restore, struct err *e)
 {
     const struct plan *plan = restore->plan;
     uint32_t index = 0;
-    while (index < plan->file_count && plan->files[index].size == 0) {
+    while (index < plan->file_count &&
+           (plan->files[index].size == 0 || restore->take[index] == 0)) {
         index++;
     }
     if (index == plan->file_count) {
@@ -137,11 +140,18 @@ static int thaw(struct restore *restore, struct err *e)
 {
     struct thaw_count count = restore->plan->thawed;
     size_t archived;
-    autofree struct archived *objects = plan_archived(restore->plan, NULL, &archived);
+    autofree struct archived *objects = plan_archived(restore->plan, restore->take, &archived);
     const int result =
         thaw_or_refuse(&restore->config, restore->source, objects, archived, &count, e);
     report_set_thawed(restore->report, &count);
     return result;
+}
+
+/* What earlier runs have finished is not fetched again, and need not be thawed or read. */
+static int prepare_source(struct restore *restore, struct err *e)
+{
+    restore->take = target_unfinished(restore->target);
+    return thaw(restore, e) != 0 ? -1 : prove_readable(restore, e);
 }
 
 static int transfer(struct restore *restore, struct err *e)
@@ -198,7 +208,7 @@ static int restore_all(struct restore *restore, struct err *e)
     }
     if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
         node_setup_check(&restore->setup, &restore->config, restore->plan, e) != 0 ||
-        thaw(restore, e) != 0 || prove_readable(restore, e) != 0) {
+        prepare_source(restore, e) != 0) {
         return -1;
     }
     signals_defer();

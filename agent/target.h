@@ -82,6 +82,10 @@ void target_room(const struct target *target, uint64_t *ret_needed, uint64_t *re
 void target_finished(const struct target *target, const struct plan *plan,
                      struct target_summary *ret);
 
+/* After target_check: one flag a file, 0 for those that earlier runs have finished; caller frees.
+ */
+uint8_t *target_unfinished(const struct target *target);
+
 /* After target_check: what --replace takes out of the way of a table, for the report. False:
  * nothing. It ends up in DIR/.penates/replaced/ under the table's target_folder. */
 bool target_replaced(const struct target *target, uint32_t table, uint64_t *ret_files,

@@ -51,6 +51,16 @@ void target_finished(const struct target *target, const struct plan *plan,
     }
 }
 
+uint8_t *target_unfinished(const struct target *target)
+{
+    ASSERT(target->files != NULL);
+    uint8_t *unfinished = (uint8_t *)xcalloc(target->file_count, sizeof(*unfinished));
+    for (uint32_t i = 0; i < target->file_count; i++) {
+        unfinished[i] = target->files[i].state != FILE_DONE;
+    }
+    return unfinished;
+}
+
 static void note_run(struct target *target, const struct plan *plan, const char *now)
 {
     struct target_summary before;

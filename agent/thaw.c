@@ -191,13 +191,13 @@ static int ask_for(struct thaw *thaw, struct err *e)
                             .fill = fill_restore,
                             .take = take_restore,
                             .ctx = thaw};
-    if (ask_all(&ask, e) != 0) {
-        return e->kind == ERR_AUTH && e->http == 403
-                   ? err_hint(e, "allow s3:RestoreObject on the backup's objects ('penates policy "
-                                 "--thaw' prints all that is needed)")
-                   : -1;
+    if (ask_all(&ask, e) == 0) {
+        return 0;
     }
-    return 0;
+    /* A look at the same objects was allowed before. */
+    return e->kind != ERR_AUTH || e->http != 403
+               ? -1
+               : err_hint(e, "allow s3:RestoreObject ('penates policy --thaw DAYS' prints how)");
 }
 
 /* The wait */

@@ -244,24 +244,35 @@ def test_copy_about_to_expire_is_prolonged(backup, server, tmp_path):
 
 
 def test_copy_expires_during_the_restore(backup, server, tmp_path):
-    key, thing = archive(backup, DATA, "GLACIER")
-    thing.copy = (0, time.time() + 86400)
+    """A rerun thaws what is not finished, and no more."""
+    target = tmp_path / "data"
+    keys = {name: archive(backup, name.rsplit("/")[-1], "GLACIER")[0] for name in backup.plain}
+    things = [backup.store.objects[key] for key in keys.values()]
+    for thing in things:
+        thing.copy = (0, time.time() + 86400)
 
     def expire(fake, request):
-        thing.copy = None
+        for thing in things:
+            thing.copy = None
 
     server.faults.append(Fault(kind="get", key="nb-3-big-Data", act=expire))
-    server.faults.append(Fault(kind="get", key=DATA, act=expire, times=None))
-    result = run(server, "restore", tmp_path / "data", "--connections", "1")
+    result = run(server, "restore", target, "--connections", "1")
     assert result.code != 0
     assert "InvalidObjectState" in result.error
     assert "--thaw DAYS" in result.err
-    result = run(server, "restore", tmp_path / "data", "--thaw", "1")
-    assert result.code != 0  # it is taken away again and again
-    server.faults.clear()
-    result = run(server, "restore", tmp_path / "data", "--thaw", "1")
+    missing = {key for name, key in keys.items() if not (target / name).exists()}
+    assert 0 < len(missing) < len(keys)
+    into = ["--into", target]
+    assert f"{len(missing)} object" in run(server, "restore", target).error
+    result = penates("plan", *source_args(server), "--at", POINT, *into)
+    assert result.code == 78 and f"{len(missing)} object" in result.error
+    result = run(server, "restore", target, "--thaw", "1")
     assert result.code == 0, result.err
-    check_restored(backup, tmp_path / "data")
+    assert server.counts_by_key("restore") == {key: 1 for key in missing}
+    check_restored(backup, target)
+    expire(None, None)
+    assert run(server, "restore", target).code == 0  # it is there already
+    assert penates("plan", *source_args(server), "--at", POINT, *into).code == 0
 
 
 def test_sample_thaws_no_more(backup, server):

@@ -46,6 +46,20 @@ static void test_versions(void **state)
     assert_non_null(strstr(text, "\"Action\": \"s3:GetObjectVersion\""));
 }
 
+/* One action for objects and versions. */
+static void test_thaw(void **state)
+{
+    (void)state;
+    const struct config config = {
+        .source = "s3://b/x", .thaw_days = 1, .selection = {.version_at_ms = 1}};
+    autofree char *text = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(policy_make(&config, &text, &e), 0);
+    assert_non_null(strstr(text, "{\"Sid\": \"ThawTheBackup\", \"Effect\": \"Allow\", \"Action\": "
+                                 "\"s3:RestoreObject\", \"Resource\": "
+                                 "[\"arn:aws:s3:::b/x/*\"]}"));
+}
+
 static void test_patterns(void **state)
 {
     static const struct {
@@ -127,8 +141,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_access_point), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_versions),     cmocka_unit_test(test_patterns),
-        cmocka_unit_test(test_partition),    cmocka_unit_test(test_no_bucket),
+        cmocka_unit_test(test_versions),     cmocka_unit_test(test_thaw),
+        cmocka_unit_test(test_patterns),     cmocka_unit_test(test_partition),
+        cmocka_unit_test(test_no_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
