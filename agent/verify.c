@@ -26,6 +26,7 @@ static void verify_done(struct verify *verify)
 /* Of a sample no more than that. */
 static int thaw(struct verify *verify, struct err *e)
 {
+    ASSERT(verify->plan != NULL);
     struct thaw_count count = verify->plan->thawed;
     size_t archived;
     autofree struct archived *objects = plan_archived(verify->plan, verify->take, &archived);
