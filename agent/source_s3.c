@@ -3,6 +3,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "s3/creds_role.h"
+#include "s3/settings.h"
 
 /* S3 sends the first byte within a few seconds even on a bad day; twenty without one more byte is a
  * dead connection. */
@@ -64,17 +65,10 @@ static uint64_t stall_ms(uint64_t retry_for_ms)
     return retry_for_ms > 0 && retry_for_ms < STALL_MS ? retry_for_ms : STALL_MS;
 }
 
-/* What was configured, else what the variables of the AWS CLI say; an empty one says nothing. */
-static const char *told(const char *configured, const char *name, const char *other)
+/* The configuration before the AWS CLI's; an empty text says nothing. */
+static const char *first_of(const char *configured, const char *other)
 {
-    const char *value = configured;
-    if (value == NULL) {
-        value = getenv(name);
-    }
-    if ((value == NULL || value[0] == '\0') && other != NULL) {
-        value = getenv(other);
-    }
-    return value == NULL || value[0] == '\0' ? NULL : value;
+    return configured != NULL && configured[0] != '\0' ? configured : other;
 }
 
 static const struct source_ops OPS = {
@@ -100,15 +94,15 @@ static int check_role(const struct config *config, struct err *e)
     return creds_role_check(&role, e) == 0 ? 0 : err_wrap(e, "--role-arn");
 }
 
-static struct creds *new_creds(const struct config *config, const char *ca_file)
+static struct creds *new_creds(const struct config *config, const struct settings *settings)
 {
     return creds_new(&(struct creds_options){
         .profile = config->profile,
         .role_arn = config->role_arn,
         .external_id = config->external_id,
         .region = config->region,
-        .ca_file = ca_file,
-        .fips = config->fips,
+        .ca_file = first_of(config->ca_file, settings->ca_file),
+        .fips = config->fips || settings->fips,
         .on_stale = warn_stale,
     });
 }
@@ -123,23 +117,28 @@ int source_s3_open(const struct config *config, const char *bucket, struct sourc
     struct source_s3 *s3 = xcalloc(1, sizeof(*s3));
     s3->face.ops = &OPS;
     autofree char *region = NULL;
-    const char *const ca_file = told(config->ca_file, "AWS_CA_BUNDLE", NULL);
+    struct settings settings __attribute__((cleanup(settings_done)));
+    settings_read(config->profile, &settings);
+    const char *const endpoint = first_of(config->endpoint, settings.endpoint);
+    /* What chooses among AWS's endpoints for everybody says nothing about one that is no such. */
+    const bool aws = endpoint == NULL;
     if (!config->no_sign) {
-        s3->creds = new_creds(config, ca_file);
+        s3->creds = new_creds(config, &settings);
         region = config->region == NULL ? creds_region(s3->creds) : NULL;
     }
     const struct s3_options options = {
         .bucket = bucket,
         .region = config->region != NULL ? config->region : region,
-        .endpoint = told(config->endpoint, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-        .path_style = config->path_style,
+        .endpoint = endpoint,
+        .path_style = config->path_style || settings.path_style,
+        .virtual_host = settings.virtual_host,
         .no_sign = config->no_sign,
-        .dualstack = config->dualstack,
-        .fips = config->fips,
+        .dualstack = config->dualstack || (aws && settings.dualstack),
+        .fips = config->fips || (aws && settings.fips),
         .request_payer = config->request_payer,
         .expected_bucket_owner = config->expected_bucket_owner,
         .sse_c_key_file = config->sse_c_key_file,
-        .ca_file = ca_file,
+        .ca_file = first_of(config->ca_file, settings.ca_file),
         .net_threads = config->net_threads,
         .connections = config->connections,
         .retry_for_ms = config->retry_for_ms,

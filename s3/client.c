@@ -83,6 +83,7 @@ static struct endpoint_options endpoint_options(const struct s3_options *options
         .bucket = options->bucket,
         .endpoint = options->endpoint,
         .path_style = options->path_style,
+        .virtual_host = options->virtual_host,
         .dualstack = options->dualstack,
         .fips = options->fips,
     };

@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+enum { SUB_NAME_MAX = 64 }; /* longer ones are cut, and nobody's then */
+
 struct reader {
     creds_ini_fn *fn;
     void *ctx;
     unsigned line;
     const char *section; /* NULL before the first */
     bool has_property;   /* the section has one that an indented line could belong to */
+    const char *parent;  /* its name when it has no value of its own; else NULL */
     size_t indent;       /* of the last line that was not such a one */
 };
 
@@ -62,7 +65,24 @@ static int read_property(struct reader *reader, char *line, struct err *e)
     line[name_size] = '\0';
     char *name = trim(line);
     to_lower(name);
+    const char *value = trim(line + name_size + 1);
     reader->has_property = true;
+    reader->parent = value[0] == '\0' ? name : NULL;
+    return reader->fn(reader->ctx, reader->line, reader->section, name, value, e);
+}
+
+/* Below "s3 =" and the like; what is no property there is a value that goes on, which none does
+ * that matters here. */
+static int read_sub_property(struct reader *reader, char *line, struct err *e)
+{
+    const size_t name_size = strcspn(line, "=");
+    if (reader->parent == NULL || line[name_size] == '\0') {
+        return 0;
+    }
+    line[name_size] = '\0';
+    char name[SUB_NAME_MAX];
+    (void)snprintf(name, sizeof(name), "%s.%s", reader->parent, trim(line));
+    to_lower(name);
     return reader->fn(reader->ctx, reader->line, reader->section, name, trim(line + name_size + 1),
                       e);
 }
@@ -75,7 +95,7 @@ static int read_line(struct reader *reader, char *line, struct err *e)
     }
     const size_t indent = (size_t)(content - line);
     if (reader->has_property && indent > reader->indent) {
-        return 0; /* a sub-property such as those of "s3 =": none matters here */
+        return read_sub_property(reader, content, e);
     }
     reader->indent = indent;
     return content[0] == '[' ? read_section(reader, content, e) : read_property(reader, content, e);

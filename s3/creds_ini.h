@@ -10,7 +10,8 @@
 
 /*
  * Once for each section with name NULL, and once for each of its properties, the name in lower
- * case. All borrowed from the text. Returns 0, or -1 with *e set to stop.
+ * case; "s3.addressing_style" is that one below "s3 =". The value is borrowed from the text, the
+ * names are gone after the call. Returns 0, or -1 with *e set to stop.
  */
 typedef int creds_ini_fn(void *ctx, unsigned line, const char *section, const char *name,
                          const char *value, struct err *e);

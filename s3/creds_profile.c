@@ -24,6 +24,12 @@ static const char *const property_names[] = {
     [CREDS_PROPERTY_LOGIN] = "login_session",
     [CREDS_PROPERTY_IMDS_ENDPOINT] = "ec2_metadata_service_endpoint",
     [CREDS_PROPERTY_IMDS_MODE] = "ec2_metadata_service_endpoint_mode",
+    [CREDS_PROPERTY_ENDPOINT] = "endpoint_url",
+    [CREDS_PROPERTY_NO_ENDPOINT] = "ignore_configured_endpoint_urls",
+    [CREDS_PROPERTY_CA_FILE] = "ca_bundle",
+    [CREDS_PROPERTY_DUALSTACK] = "use_dualstack_endpoint",
+    [CREDS_PROPERTY_FIPS] = "use_fips_endpoint",
+    [CREDS_PROPERTY_ADDRESSING] = "s3.addressing_style",
 };
 _Static_assert(ARRAY_SIZE(property_names) == CREDS_PROPERTIES, "one name for each property");
 

@@ -46,7 +46,8 @@ struct s3_options {
     const char *bucket;
     const char *region;   /* NULL: found from the bucket's own answers, us-east-1 first */
     const char *endpoint; /* NULL: AWS. "http://127.0.0.1:9000" for others */
-    bool path_style;      /* implied by dotted bucket names and by an endpoint with an IP */
+    bool path_style;      /* implied by dotted bucket names, and by an endpoint of one's own */
+    bool virtual_host;    /* the bucket in front of the host of such an endpoint, too */
     bool no_sign;
     bool dualstack, fips;
     const char *request_payer; /* NULL, or "requester" */

@@ -9,6 +9,7 @@ import trustme
 from conftest import penates
 from fake_s3 import FakeS3, Fault
 from fake_s3.proxy import Proxy
+from fake_s3.server import ACCESS_KEY, SECRET_KEY
 from small_backup import SmallBackup
 
 HOME, AWAY = "us-east-1", "eu-west-1"
@@ -157,3 +158,33 @@ def test_access_point(aws, backup):
     result = aws.restore("--region", HOME, source=f"s3://{arn}/backup")
     assert result.code == 64, result.err
     assert aws.hosts() == {f"{name}.s3-accesspoint.us-west-2.amazonaws.com:443"}
+
+
+def test_variables_choose_the_endpoint(aws, backup):
+    """Dual-stack and FIPS, which everybody's environment may set, spare an endpoint of one's own."""
+    variables = {"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_USE_FIPS_ENDPOINT": "true"}
+    name = f"{BUCKET}.s3-fips.dualstack.us-east-1.amazonaws.com:443"
+    aws.serve(name, backup.store)
+    result = aws.restore("--region", HOME, **variables)
+    assert result.code == 0, result.err
+    assert aws.hosts() == {name}
+    aws.target = aws.target.with_name("again")
+    with FakeS3(backup.store) as own:
+        result = aws.restore("--endpoint", own.endpoint, **variables)
+        assert result.code == 0, result.err
+        refused = aws.restore("--endpoint", own.endpoint, "--fips")
+        assert refused.code == 64, refused.err
+        assert "--fips" in refused.error
+
+
+def test_profile_chooses_the_endpoint(aws, backup, tmp_path):
+    config = tmp_path / "config"
+    with FakeS3(backup.store) as own:
+        config.write_text(f"[profile dr]\naws_access_key_id = {ACCESS_KEY}\n"
+                          f"aws_secret_access_key = {SECRET_KEY}\nregion = us-east-1\n"
+                          f"endpoint_url = {own.endpoint}\nuse_fips_endpoint = true\n")
+        result = aws.restore("--profile", "dr", AWS_CONFIG_FILE=str(config),
+                             AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
+        assert result.code == 0, result.err
+        assert own.requests
+    assert aws.hosts() == set()
