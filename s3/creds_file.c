@@ -138,7 +138,7 @@ int creds_shared_missing(const struct creds_shared *shared, enum err_kind kind, 
 char *creds_shared_setting(const struct creds_system *system, const char *option,
                            const char *variable, enum creds_property property)
 {
-    const char *said = creds_env(system, variable);
+    const char *said = variable == NULL ? NULL : creds_env(system, variable);
     if (said != NULL) {
         return xstrdup(said);
     }

@@ -27,8 +27,8 @@ int creds_shared_load(const struct creds_system *system, const char *name, struc
                       struct err *e) MUST_CHECK;
 void creds_shared_done(struct creds_shared *shared);
 
-/* What the environment says of a setting, else the profile that `option` or AWS_PROFILE names; NULL
- * when neither says, or the files cannot be read. Caller frees. */
+/* What the environment says of a setting (variable NULL: nothing), else the profile that `option`
+ * or AWS_PROFILE names; NULL when neither says, or the files cannot be read. Caller frees. */
 char *creds_shared_setting(const struct creds_system *system, const char *option,
                            const char *variable, enum creds_property property);
 
