@@ -182,3 +182,13 @@ def test_on_a_real_server(tmp_path, name):
         assert result.json["files"] == len(backup.plain)
     for path, plain in backup.plain.items() if command[0] == "restore" else ():
         assert (tmp_path / "data" / path).read_bytes() == plain
+
+
+def test_archived_version_is_thawed(small, tmp_path):
+    """What was deleted, and is in an archive: RestoreObject of that version."""
+    key = small.backup.key("nb-1-big-Data.db")
+    version = next(v for v in small.store.history[key] if not v.is_marker)
+    version.storage_class = "GLACIER"
+    restored(small, tmp_path, "--thaw", "1")
+    (asked,) = [r for r in small.requests if r.kind == "restore"]
+    assert asked.key == key and asked.query["versionId"] == version.version_id
