@@ -4,6 +4,9 @@
 # Measures Penates beside the floor (floor.c), rclone and the AWS Common Runtime, each of the last two
 # followed by the floor's decoder. Needs Go 1.24 or later for the S3 server and the delaying proxy,
 # which are built once (about three minutes) below build-tests/bench.
+#
+# With --refuse: Penates alone, against a store that answers 5 % of the requests 503, beside the same
+# store without. Needs nginx, which stands in front of it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
