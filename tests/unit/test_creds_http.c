@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "s3/creds_http.h"
 #include "tests/unit/scripted_server.h"
@@ -16,8 +15,8 @@ static int ask(const struct exchange *exchange, struct creds_http_request reques
     struct scripted_server *server = scripted_server_start(exchange, 1, false);
     autofree char *url = xasprintf("%s%s", scripted_server_url(server), request.url);
     request.url = url;
-    request.connect_ms = 1000;
-    request.total_ms = 300;
+    request.connect_ms = 20000;
+    request.total_ms = exchange->after == AFTER_STALL ? 300 : 20000;
     const int rc = creds_http_ask(&request, &answer, e);
     assert_int_equal(scripted_server_stop(server), 1);
     return rc;
@@ -52,7 +51,8 @@ static void test_methods(void **state)
             .reply = "HTTP/1.1 418 Teapot\r\nDate: Mon, 23 Nov 2026 08:00:00 GMT\r\n"
                      "Content-Length: 4\r\n\r\nbody",
         };
-        memcpy(exchange.expect, cases[i].expect, sizeof(exchange.expect));
+        _Static_assert(sizeof(cases[0].expect) <= sizeof(exchange.expect), "the cases fit");
+        memcpy(exchange.expect, cases[i].expect, sizeof(cases[i].expect));
         struct err e = ERR_INIT;
         assert_int_equal(ask(&exchange, cases[i].request, &e), 0);
         assert_int_equal(answer.status, 418);
@@ -126,7 +126,7 @@ static void test_urls(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct creds_http_request request = {
-            .url = cases[i].url, .method = "GET", .connect_ms = 500, .total_ms = 500};
+            .url = cases[i].url, .method = "GET", .connect_ms = 20000, .total_ms = 20000};
         struct err e = ERR_INIT;
         assert_int_equal(creds_http_ask(&request, &answer, &e), -1);
         if (e.kind != cases[i].kind || strncmp(e.text, cases[i].text, strlen(cases[i].text)) != 0 ||
@@ -147,13 +147,11 @@ static void test_proxies(void **state)
     assert_int_equal(ask(&exchange, request, &e), 0);
     request.url = "http://198.51.100.1/"; /* of the documentation's addresses */
     request.through_proxy = true;
-    request.connect_ms = 500;
-    request.total_ms = 500;
-    const uint64_t start_ms = clock_mono_ms();
+    request.connect_ms = 20000;
+    request.total_ms = 20000;
     assert_int_equal(creds_http_ask(&request, &answer, &e), -1);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
     assert_int_equal(e.sys, 0); /* refused, not timed out: it was the proxy */
-    assert_in_range(clock_mono_ms() - start_ms, 0, 400);
 }
 
 int main(void)
