@@ -1,32 +1,44 @@
 #include "agent/source_watch.h"
 
+#include <pthread.h>
+
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "memory_source.h"
 #include "unit.h"
 
-/* A source that answers nothing until it is cancelled. */
+/* A source that answers nothing until it is cancelled. The lock is what hands the request from the
+ * thread that asks to the one that cancels, as a real source's queue does. */
 struct mute {
     struct source face;
+    pthread_mutex_t lock;
     struct s3_get *waiting;
     bool cancelled;
 };
 
 static void mute_get(struct source *source, struct s3_get *get)
 {
-    ((struct mute *)source)->waiting = get;
+    struct mute *mute = (struct mute *)source;
+    pthread_mutex_lock(&mute->lock);
+    mute->waiting = get;
+    pthread_mutex_unlock(&mute->lock);
 }
 
 static void mute_cancel(struct source *source)
 {
     struct mute *mute = (struct mute *)source;
+    pthread_mutex_lock(&mute->lock);
+    struct s3_get *waiting = mute->waiting;
     mute->cancelled = true;
-    err_set(&mute->waiting->err, ERR_CANCELLED, "interrupted");
-    mute->waiting->done(mute->waiting);
+    pthread_mutex_unlock(&mute->lock);
+    assert_non_null(waiting);
+    err_set(&waiting->err, ERR_CANCELLED, "interrupted");
+    waiting->done(waiting);
 }
 
 static void mute_free(struct source *source)
 {
+    pthread_mutex_destroy(&((struct mute *)source)->lock);
     free(source);
 }
 
@@ -37,14 +49,15 @@ static void test_gives_up_in_time(void **state)
         .get = mute_get, .cancel = mute_cancel, .free = mute_free};
     struct mute *mute = xcalloc(1, sizeof(*mute));
     mute->face = (struct source){.ops = &OPS, .name = xstrdup("m"), .base = xstrdup("")};
+    assert_int_equal(pthread_mutex_init(&mute->lock, NULL), 0);
     struct source *watch = source_watch_new(&mute->face);
     struct s3_get get = {.key = "k", .head = true};
     struct err e = ERR_INIT;
     const uint64_t begin_ms = clock_mono_ms();
-    source_watch_begin(watch, 50);
+    source_watch_begin(watch, 500);
     assert_int_equal(source_get_wait(watch, &get, &e), -1);
     source_watch_end(watch);
-    assert_true(clock_mono_ms() - begin_ms >= 50);
+    assert_true(clock_mono_ms() - begin_ms >= 500);
     assert_int_equal(e.kind, ERR_CANCELLED);
     assert_true(mute->cancelled);
     assert_true(source_watch_is_up(watch));
@@ -70,10 +83,10 @@ static void test_lets_through_and_counts(void **state)
     assert_string_equal(watch->name, inner->name);
     unsigned seen = 0;
     struct err e = ERR_INIT;
-    source_watch_begin(watch, 20);
+    source_watch_begin(watch, 1000);
     assert_int_equal(source_list(watch, &(struct s3_list){.prefix = "base/"}, count, &seen, &e), 0);
     source_watch_end(watch);
-    clock_sleep_ms(60); /* nothing is under way: nobody is late */
+    clock_sleep_ms(1100); /* nothing is under way: nobody is late */
     assert_int_equal(seen, 2);
     assert_int_equal(source_watch_entries(watch), 2);
     assert_false(source_watch_is_up(watch));
