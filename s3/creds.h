@@ -51,7 +51,8 @@ void creds_free(struct creds *creds);
 /*
  * The credentials to sign with now. Blocks on IMDS, on STS and the like (each bounded in time and
  * tries) while there are none that the store could take. ERR_AUTH names every provider that was
- * asked and what it said. *ret must be wiped by the caller.
+ * asked and what it said; ERR_RETRY: the one that was set up could not be reached. *ret must be
+ * wiped by the caller.
  */
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;
 

@@ -48,10 +48,12 @@ static int hint_of(const struct err *last, struct err *e)
 /* One that was set up and failed: what the others before it do not have is no matter. */
 static int fail_of(const struct err *last, struct err *e)
 {
-    (void)err_set(e, last->kind == ERR_CONFIG ? ERR_CONFIG : ERR_AUTH, "no credentials: %s",
-                  last->text);
+    const bool tells_what_to_do = last->kind == ERR_CONFIG || last->kind == ERR_RETRY;
+    (void)err_set(e, tells_what_to_do ? last->kind : ERR_AUTH, "no credentials: %s", last->text);
     e->http = last->http;
-    return hint_of(last, e);
+    e->sys = last->sys;
+    /* A service that is out of reach is there once more when the network is: the kind's own hint. */
+    return last->kind == ERR_RETRY && last->hint[0] == '\0' ? -1 : hint_of(last, e);
 }
 
 static int ask_providers(const struct creds_system *system, const struct creds_options *options,

@@ -182,12 +182,14 @@ static int fetch_token(struct visit *visit, struct err *e)
 {
     static const char name[] = "X-aws-ec2-metadata-token: ";
     if (ask(visit, true, "/latest/api/token", e) != 0) {
-        /* Somebody is there, but the answer to the PUT gets lost. */
-        return e->kind == ERR_RETRY && e->sys == ETIMEDOUT
-                   ? err_hint(e, "in a container raise the hop limit: aws ec2 "
-                                 "modify-instance-metadata-options --http-put-response-hop-limit 2 "
-                                 "--instance-id ...")
-                   : -1;
+        if (e->kind != ERR_RETRY || e->sys != ETIMEDOUT) {
+            return -1;
+        }
+        /* Somebody is there, but the answer to the PUT gets lost: another run would not help. */
+        e->kind = ERR_AUTH;
+        return err_hint(e, "in a container raise the hop limit: aws ec2 "
+                           "modify-instance-metadata-options --http-put-response-hop-limit 2 "
+                           "--instance-id ...");
     }
     struct creds_http_answer *answer = &visit->answer;
     if (answer->status == 403) {

@@ -215,6 +215,19 @@ def test_web_identity_is_read_again(tmp_path):
     assert len(set(keys_used(server))) >= 2
 
 
+@pytest.mark.parametrize("options", [["--profile", "dr"], ["--role-arn", LAST]])
+def test_no_sts_is_no_denial(tmp_path, options):
+    """A network that is down is another matter than a role that may not be had."""
+    config = write_config(tmp_path, f"[profile dr]\nrole_arn = {LAST}\n"
+                                    "credential_source = Environment\n")
+    with FakeS3(standard().store) as server:
+        result = penates("list", *source_args(server), *options, env={
+            "AWS_CONFIG_FILE": config, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"})
+        assert not server.requests
+    assert result.code == 69, result.err
+    assert f"assuming {LAST}: http://127.0.0.1:1: " in result.error
+
+
 def test_properties_of_priam_name_the_role(tmp_path):
     """And the region of its STS is the one given."""
     with FakeS3(standard().store, region="eu-west-3") as server:

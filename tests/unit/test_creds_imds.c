@@ -276,7 +276,7 @@ static void test_lost_answer_hints_at_the_hop_limit(void **state)
     static const struct step silent = {.request = "PUT ", .behaviour = SILENT};
     const struct step five[] = {silent, silent, silent, silent, silent};
     const struct outcome fails = {.text = "no answer from http://127.0.0.1:",
-                                  .kind = ERR_RETRY,
+                                  .kind = ERR_AUTH,
                                   .hint = "--http-put-response-hop-limit 2",
                                   .slept_ms = 100 + 200 + 400 + 800};
     run_script(five, ARRAY_SIZE(five), &fails);
