@@ -46,6 +46,7 @@ int creds_env_read(const struct creds_system *system, struct creds_value *ret, s
     if (read_expiry(system, &expires_ms, e) != 0) {
         return -1;
     }
-    const char *token = creds_env(system, "AWS_SESSION_TOKEN");
+    const char *older = creds_env(system, "AWS_SECURITY_TOKEN"); /* counts first (botocore) */
+    const char *token = older != NULL ? older : creds_env(system, "AWS_SESSION_TOKEN");
     return creds_value_set(ret, "environment", id, secret, token, expires_ms, e);
 }

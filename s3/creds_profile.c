@@ -10,6 +10,7 @@ static const char *const property_names[] = {
     [CREDS_PROPERTY_ID] = "aws_access_key_id",
     [CREDS_PROPERTY_SECRET] = "aws_secret_access_key",
     [CREDS_PROPERTY_TOKEN] = "aws_session_token",
+    [CREDS_PROPERTY_OLDER_TOKEN] = "aws_security_token",
     [CREDS_PROPERTY_REGION] = "region",
     [CREDS_PROPERTY_ROLE] = "role_arn",
     [CREDS_PROPERTY_SOURCE_PROFILE] = "source_profile",
@@ -186,10 +187,11 @@ int creds_profile_keys(const struct creds_profile *profile, enum creds_file file
                                     "it has aws_access_key_id but no aws_secret_access_key in the "
                                     "same file");
     }
+    const char *older = profile->values[file][CREDS_PROPERTY_OLDER_TOKEN]; /* first (botocore) */
+    const char *token = older != NULL ? older : profile->values[file][CREDS_PROPERTY_TOKEN];
     char source[sizeof(ret->source)];
     (void)snprintf(source, sizeof(source), "profile '%.50s'", profile->name);
-    return creds_value_set(ret, source, id, secret, profile->values[file][CREDS_PROPERTY_TOKEN], 0,
-                           e);
+    return creds_value_set(ret, source, id, secret, token, 0, e);
 }
 
 int creds_profile_refuse(const struct creds_profile *profile, enum creds_property property,

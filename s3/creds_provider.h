@@ -40,7 +40,8 @@ const char *creds_env(const struct creds_system *system, const char *name);
 int creds_value_set(struct creds_value *ret, const char *source, const char *id, const char *secret,
                     const char *token, int64_t expires_ms, struct err *e) MUST_CHECK;
 
-/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION. */
+/* AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SECURITY_TOKEN or AWS_SESSION_TOKEN, and
+ * AWS_CREDENTIAL_EXPIRATION. */
 int creds_env_read(const struct creds_system *system, struct creds_value *ret,
                    struct err *e) MUST_CHECK;
 

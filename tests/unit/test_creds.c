@@ -101,6 +101,30 @@ static void expect_chain(const struct creds_options *options,
     }
 }
 
+/* The older name of the token counts before the other (botocore). */
+static void test_token_of_the_environment(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *older, *token, *want;
+    } cases[] = {
+        {NULL, NULL, ""}, {NULL, "t", "t"}, {"o", NULL, "o"}, {"o", "t", "o"}, {"", "t", "t"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct world_variable variables[] = {ID("A"),
+                                                   SECRET("s"),
+                                                   {"AWS_SECURITY_TOKEN", cases[i].older},
+                                                   {"AWS_SESSION_TOKEN", cases[i].token},
+                                                   {NULL, NULL}};
+        struct world world = {.variables = variables};
+        const struct creds_system system = world_system(&world);
+        struct creds_value value;
+        struct err e = ERR_INIT;
+        assert_int_equal(creds_env_read(&system, &value, &e), 0);
+        assert_string_equal(value.token, cases[i].want);
+    }
+}
+
 static void test_chain(void **state)
 {
     (void)state;
@@ -543,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_token_of_the_environment),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_process_environment),
         cmocka_unit_test(test_region),

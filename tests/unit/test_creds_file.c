@@ -87,6 +87,11 @@ static const struct file_case cases[] = {
                     "aws_secret_access_key : S=#;1 \r\naws_session_token=T==\r\n",
      .id = "ID1",
      .token = "T=="},
+    /* The older name of the token counts before the other (botocore). */
+    {.credentials = "[default]\n" KEYS("1") "aws_session_token = T\naws_security_token = O\n",
+     .id = "ID1",
+     .token = "O"},
+    {.config = "[default]\n" KEYS("1") "aws_security_token = O\n", .id = "ID1", .token = "O"},
     {.credentials = "[default]\n\taws_access_key_id = ID1\n\taws_secret_access_key = S\n",
      .id = "ID1"},
     {.credentials = "[default]\nregion = x\n  aws_access_key_id = no\n" KEYS("1"), .id = "ID1"},
