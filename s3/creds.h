@@ -30,7 +30,7 @@ void creds_value_wipe(struct creds_value *value);
 
 /* NULL: not given. Copied. */
 struct creds_options {
-    const char *profile;     /* --profile; else AWS_PROFILE, then "default" */
+    const char *profile;     /* --profile; else the environment's, then "default" */
     const char *role_arn;    /* --role-arn: assumed with whatever the chain yields */
     const char *external_id; /* --external-id: of that role */
     const char *region;      /* --region: whose STS is asked; else as creds_region tells */

@@ -6,9 +6,9 @@
  *     environment ──▶ the profile's role ──▶ web identity ──▶ the profile's keys ──▶ container
  *     ──▶ instance
  *
- * An option --profile takes the environment out, AWS_PROFILE does not. --role-arn is assumed with
- * whatever comes out of it. Everything is asked anew each time, the sources of roles too: they may
- * have been renewed since.
+ * An option --profile takes the environment out, a profile that the environment names does not.
+ * --role-arn is assumed with whatever comes out of it. Everything is asked anew each time, the
+ * sources of roles too: they may have been renewed since.
  */
 
 static int ask_environment(const struct creds_system *system, const struct creds_options *options,

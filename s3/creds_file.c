@@ -87,7 +87,11 @@ int creds_read_text(const char *path, size_t size_max, char **ret_text, size_t *
 const char *creds_shared_name(const struct creds_system *system, const char *option,
                               bool *ret_named)
 {
-    const char *named = option != NULL ? option : creds_env(system, "AWS_PROFILE");
+    static const char *const variables[] = {"AWS_DEFAULT_PROFILE", "AWS_PROFILE"}; /* botocore */
+    const char *named = option;
+    for (size_t i = 0; i < ARRAY_SIZE(variables) && named == NULL; i++) {
+        named = creds_env(system, variables[i]);
+    }
     *ret_named = named != NULL;
     return named != NULL ? named : "default";
 }

@@ -17,7 +17,8 @@ struct creds_shared {
     struct creds_profile profile;
 };
 
-/* --profile, else AWS_PROFILE, else "default"; borrowed. *ret_named: somebody asked for it. */
+/* --profile, else AWS_DEFAULT_PROFILE, else AWS_PROFILE, else "default"; borrowed. *ret_named:
+ * somebody asked for it. */
 const char *creds_shared_name(const struct creds_system *system, const char *option,
                               bool *ret_named);
 
@@ -28,7 +29,7 @@ int creds_shared_load(const struct creds_system *system, const char *name, struc
 void creds_shared_done(struct creds_shared *shared);
 
 /* What the environment says of a setting (variable NULL: nothing), else the profile that `option`
- * or AWS_PROFILE names; NULL when neither says, or the files cannot be read. Caller frees. */
+ * or the environment names; NULL when neither says, or the files cannot be read. Caller frees. */
 char *creds_shared_setting(const struct creds_system *system, const char *option,
                            const char *variable, enum creds_property property);
 

@@ -88,8 +88,8 @@ int creds_container_parse(char *text, size_t size, struct creds_value *ret,
                           struct err *e) MUST_CHECK;
 
 /* Where the metadata service is, without a '/' at the end. ERR_CONFIG when the environment or the
- * profile (NULL: AWS_PROFILE's) says something else than an http:// or https:// address that fits,
- * or than a mode IPv4 or IPv6. */
+ * profile (NULL: the environment's) says something else than an http:// or https:// address that
+ * fits, or than a mode IPv4 or IPv6. */
 enum { CREDS_ENDPOINT_MAX = 256 };
 int creds_imds_endpoint(const struct creds_system *system, const char *profile,
                         char ret[CREDS_ENDPOINT_MAX], struct err *e) MUST_CHECK;

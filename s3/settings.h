@@ -19,8 +19,8 @@ struct settings {
     bool path_style, virtual_host; /* s3: addressing_style */
 };
 
-/* profile NULL: AWS_PROFILE, then "default". Files that cannot be read say nothing here: creds_get
- * tells what is wrong with them. settings_done frees. */
+/* profile NULL: that of the environment, then "default". Files that cannot be read say nothing
+ * here: creds_get tells what is wrong with them. settings_done frees. */
 void settings_read(const char *profile, struct settings *ret);
 void settings_read_in(const struct creds_system *system, const char *profile, struct settings *ret);
 void settings_done(struct settings *settings);

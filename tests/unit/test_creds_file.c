@@ -259,6 +259,30 @@ static void test_profiles(void **state)
     }
 }
 
+/* botocore's order; an empty one says nothing. */
+static void test_variables_that_name_the_profile(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option, *first, *second, *want;
+        bool is_named;
+    } named[] = {
+        {NULL, NULL, NULL, "default", false}, {NULL, NULL, "b", "b", true},
+        {NULL, "a", NULL, "a", true},         {NULL, "a", "b", "a", true},
+        {NULL, "", "b", "b", true},           {"o", "a", "b", "o", true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
+        const struct world_variable variables[] = {{"AWS_DEFAULT_PROFILE", named[i].first},
+                                                   {"AWS_PROFILE", named[i].second},
+                                                   {NULL, NULL}};
+        struct world world = {.variables = variables};
+        const struct creds_system system = world_system(&world);
+        bool is_named = !named[i].is_named;
+        assert_string_equal(creds_shared_name(&system, named[i].option, &is_named), named[i].want);
+        assert_int_equal(is_named, named[i].is_named);
+    }
+}
+
 static void test_unsupported_says_what_to_do(void **state)
 {
     (void)state;
@@ -391,8 +415,11 @@ static void test_lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_profiles), cmocka_unit_test(test_unsupported_says_what_to_do),
-        cmocka_unit_test(test_places),   cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_variables_that_name_the_profile),
+        cmocka_unit_test(test_unsupported_says_what_to_do),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_files_that_cannot_be_read),
         cmocka_unit_test(test_lengths),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
