@@ -8,6 +8,7 @@
 #include "s3/creds_file.h"
 #include "s3/creds_http.h"
 #include "s3/partition.h"
+#include "s3/settings.h"
 #include "s3/sigv4.h"
 #include "s3/sts_error.h"
 #include "s3/sts_xml.h"
@@ -87,11 +88,20 @@ static int split_url(struct asking *asking, struct err *e)
     if ((scheme_size == 8 && strncmp(url, "https://", 8) != 0) || size == 0 || size > HOST_MAX ||
         strspn(url, url_alphabet) != strlen(url)) {
         return err_set(e, ERR_CONFIG,
-                       "AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is no https://HOST[:PORT][/PATH]");
+                       "the endpoint of STS (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the "
+                       "profile's endpoint_url) is no https://HOST[:PORT][/PATH]");
     }
     asking->host = xstrndup(host, size);
     asking->path = host[size] == '/' ? host + size : "/";
     return 0;
+}
+
+static char *make_url(const char *region, bool fips)
+{
+    const struct partition *const partition = partition_of_region(region);
+    /* In GovCloud the usual endpoints are FIPS's, and no others have names (botocore's rules). */
+    const bool has_name = fips && strcmp(partition->id, "aws-us-gov") != 0;
+    return xasprintf("https://sts%s.%s.%s", has_name ? "-fips" : "", region, partition->dns_suffix);
 }
 
 static int find_endpoint(struct asking *asking, struct err *e)
@@ -104,12 +114,10 @@ static int find_endpoint(struct asking *asking, struct err *e)
         strspn(asking->region, region_alphabet) != strlen(asking->region)) {
         return err_set(e, ERR_CONFIG, "region '%.64s': not a region's name", asking->region);
     }
-    const char *given = creds_env(asking->system, "AWS_ENDPOINT_URL_STS");
-    given = given != NULL ? given : creds_env(asking->system, "AWS_ENDPOINT_URL");
-    asking->url = given != NULL
-                      ? xstrdup(given)
-                      : xasprintf("https://sts%s.%s.%s", options->fips ? "-fips" : "",
-                                  asking->region, partition_of_region(asking->region)->dns_suffix);
+    asking->url = settings_endpoint(asking->system, options->profile, "AWS_ENDPOINT_URL_STS");
+    if (asking->url == NULL) {
+        asking->url = make_url(asking->region, options->fips);
+    }
     return split_url(asking, e);
 }
 

@@ -1,6 +1,7 @@
 /*
  * creds_sts: asks the Security Token Service for the credentials of a role: the regional endpoint
- * of the region that is configured, or the one that AWS_ENDPOINT_URL_STS names.
+ * of the region that is configured, or the one that AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the
+ * profile names.
  *
  *     caller's credentials | a web identity's token ──▶ STS ──▶ credentials for an hour
  *

@@ -14,15 +14,16 @@ static bool is_true(const struct creds_system *system, const char *profile, cons
     return value != NULL && strcasecmp(value, "true") == 0;
 }
 
-static char *find_endpoint(const struct creds_system *system, const char *profile)
+char *settings_endpoint(const struct creds_system *system, const char *profile,
+                        const char *variable)
 {
     if (is_true(system, profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
                 CREDS_PROPERTY_NO_ENDPOINT)) {
         return NULL;
     }
-    const char *const of_s3 = creds_env(system, "AWS_ENDPOINT_URL_S3");
-    return of_s3 != NULL
-               ? xstrdup(of_s3)
+    const char *const of_service = creds_env(system, variable);
+    return of_service != NULL
+               ? xstrdup(of_service)
                : creds_shared_setting(system, profile, "AWS_ENDPOINT_URL", CREDS_PROPERTY_ENDPOINT);
 }
 
@@ -31,7 +32,7 @@ void settings_read_in(const struct creds_system *system, const char *profile, st
     ASSERT(system != NULL && ret != NULL);
     autofree char *style = creds_shared_setting(system, profile, NULL, CREDS_PROPERTY_ADDRESSING);
     *ret = (struct settings){
-        .endpoint = find_endpoint(system, profile),
+        .endpoint = settings_endpoint(system, profile, "AWS_ENDPOINT_URL_S3"),
         .ca_file = creds_shared_setting(system, profile, "AWS_CA_BUNDLE", CREDS_PROPERTY_CA_FILE),
         .dualstack =
             is_true(system, profile, "AWS_USE_DUALSTACK_ENDPOINT", CREDS_PROPERTY_DUALSTACK),

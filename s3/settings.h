@@ -23,6 +23,9 @@ struct settings {
  * here: creds_get tells what is wrong with them. settings_done frees. */
 void settings_read(const char *profile, struct settings *ret);
 void settings_read_in(const struct creds_system *system, const char *profile, struct settings *ret);
+/* Of another service, whose own variable is named. NULL: none. Caller frees. */
+char *settings_endpoint(const struct creds_system *system, const char *profile,
+                        const char *variable);
 void settings_done(struct settings *settings);
 
 #endif

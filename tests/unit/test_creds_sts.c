@@ -270,6 +270,8 @@ static void test_endpoints(void **state)
         {"AWS_REGION", "evil.example/", ERR_CONFIG, "not a region's name"},
         /* Nobody's answer but this name's: the host is made of the region and the partition. */
         {"AWS_REGION", "xx-nowhere-1", ERR_RETRY, "https://sts-fips.xx-nowhere-1.amazonaws.com"},
+        /* There the usual endpoints are FIPS's, and no others have names (botocore's rule set). */
+        {"AWS_REGION", "us-gov-nowhere-1", ERR_RETRY, "https://sts.us-gov-nowhere-1.amazonaws.com"},
         {"AWS_REGION", "cn-nowhere-1", ERR_RETRY, "https://sts-fips.cn-nowhere-1.amazonaws.com.cn"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -283,6 +285,37 @@ static void test_endpoints(void **state)
         struct err e = ERR_INIT;
         const int rc = creds_sts_assume(&system, &fips, &plain, &caller, &value, &e);
         expect_result(rc, &value, &e, cases[i].kind, cases[i].text);
+    }
+}
+
+/* The endpoints that botocore has for every service are STS's too. */
+static void test_endpoint_of_the_profile(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variable, *value, *config, *text;
+    } cases[] = {
+        {NULL, NULL, "endpoint_url = http://127.0.0.1:1\n", "http://127.0.0.1:1: "},
+        {"AWS_ENDPOINT_URL", "http://127.0.0.1:2", "endpoint_url = http://127.0.0.1:1\n",
+         "http://127.0.0.1:2: "},
+        {"AWS_ENDPOINT_URL_STS", "http://127.0.0.1:2",
+         "ignore_configured_endpoint_urls = true\nregion = xx-nowhere-1\n",
+         "https://sts.xx-nowhere-1.amazonaws.com: "},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct rig rig;
+        rig_begin(&rig, NULL, 0);
+        rig.count = 0;
+        rig_set(&rig, "AWS_CONFIG_FILE", rig.config);
+        rig_set(&rig, "AWS_EC2_METADATA_DISABLED", "true");
+        if (cases[i].variable != NULL) {
+            rig_set(&rig, cases[i].variable, cases[i].value);
+        }
+        rig.variables[rig.count] = (struct world_variable){NULL, NULL};
+        autofree char *text = xasprintf("[default]\n%s", cases[i].config);
+        rig_write(rig.config, text);
+        assume(&rig, &plain, ERR_RETRY, cases[i].text);
+        rig_end(&rig, 0);
     }
 }
 
@@ -446,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_tries),
         cmocka_unit_test(test_an_answer_that_is_huge),
         cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_endpoint_of_the_profile),
         cmocka_unit_test(test_a_chain_of_profiles),
         cmocka_unit_test(test_a_profile_that_names_itself),
         cmocka_unit_test(test_a_role_with_the_environment),
