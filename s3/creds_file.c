@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -156,4 +157,11 @@ char *creds_shared_setting(const struct creds_system *system, const char *option
     char *copy = said == NULL ? NULL : xstrdup(said);
     creds_shared_done(&shared);
     return copy;
+}
+
+bool creds_shared_is_true(const struct creds_system *system, const char *option,
+                          const char *variable, enum creds_property property)
+{
+    autofree char *value = creds_shared_setting(system, option, variable, property);
+    return value != NULL && strcasecmp(value, "true") == 0;
 }

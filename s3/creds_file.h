@@ -33,6 +33,10 @@ void creds_shared_done(struct creds_shared *shared);
 char *creds_shared_setting(const struct creds_system *system, const char *option,
                            const char *variable, enum creds_property property);
 
+/* The same, of a setting that is on or off: "true" is on, whatever else is not (botocore). */
+bool creds_shared_is_true(const struct creds_system *system, const char *option,
+                          const char *variable, enum creds_property property);
+
 /* Tells that the profile exists in neither file. Always -1. */
 int creds_shared_missing(const struct creds_shared *shared, enum err_kind kind, struct err *e);
 

@@ -57,7 +57,10 @@ static const char *find_default(const struct creds_system *system, const char *p
 {
     static const char name[] = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
     autofree char *mode = creds_shared_setting(system, profile, name, CREDS_PROPERTY_IMDS_MODE);
-    const bool is_ipv6 = mode != NULL && strcasecmp(mode, "ipv6") == 0;
+    /* The older setting counts only where there is no mode (botocore). */
+    const bool is_ipv6 = mode != NULL ? strcasecmp(mode, "ipv6") == 0
+                                      : creds_shared_is_true(system, profile, "AWS_IMDS_USE_IPV6",
+                                                             CREDS_PROPERTY_IMDS_IPV6);
     if (mode != NULL && !is_ipv6 && strcasecmp(mode, "ipv4") != 0) {
         (void)err_set(e, ERR_CONFIG,
                       "instance metadata: %s, or the profile's setting, is '%.40s', neither IPv4 "

@@ -25,6 +25,7 @@ static const char *const property_names[] = {
     [CREDS_PROPERTY_LOGIN] = "login_session",
     [CREDS_PROPERTY_IMDS_ENDPOINT] = "ec2_metadata_service_endpoint",
     [CREDS_PROPERTY_IMDS_MODE] = "ec2_metadata_service_endpoint_mode",
+    [CREDS_PROPERTY_IMDS_IPV6] = "imds_use_ipv6",
     [CREDS_PROPERTY_ENDPOINT] = "endpoint_url",
     [CREDS_PROPERTY_NO_ENDPOINT] = "ignore_configured_endpoint_urls",
     [CREDS_PROPERTY_CA_FILE] = "ca_bundle",

@@ -1,24 +1,15 @@
 #include "s3/settings.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "agent/base/mem.h"
 #include "s3/creds_file.h"
 
-/* "true" is; whatever else is not (botocore). */
-static bool is_true(const struct creds_system *system, const char *profile, const char *variable,
-                    enum creds_property property)
-{
-    autofree char *value = creds_shared_setting(system, profile, variable, property);
-    return value != NULL && strcasecmp(value, "true") == 0;
-}
-
 char *settings_endpoint(const struct creds_system *system, const char *profile,
                         const char *variable)
 {
-    if (is_true(system, profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-                CREDS_PROPERTY_NO_ENDPOINT)) {
+    if (creds_shared_is_true(system, profile, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+                             CREDS_PROPERTY_NO_ENDPOINT)) {
         return NULL;
     }
     const char *const of_service = creds_env(system, variable);
@@ -34,9 +25,9 @@ void settings_read_in(const struct creds_system *system, const char *profile, st
     *ret = (struct settings){
         .endpoint = settings_endpoint(system, profile, "AWS_ENDPOINT_URL_S3"),
         .ca_file = creds_shared_setting(system, profile, "AWS_CA_BUNDLE", CREDS_PROPERTY_CA_FILE),
-        .dualstack =
-            is_true(system, profile, "AWS_USE_DUALSTACK_ENDPOINT", CREDS_PROPERTY_DUALSTACK),
-        .fips = is_true(system, profile, "AWS_USE_FIPS_ENDPOINT", CREDS_PROPERTY_FIPS),
+        .dualstack = creds_shared_is_true(system, profile, "AWS_USE_DUALSTACK_ENDPOINT",
+                                          CREDS_PROPERTY_DUALSTACK),
+        .fips = creds_shared_is_true(system, profile, "AWS_USE_FIPS_ENDPOINT", CREDS_PROPERTY_FIPS),
         .path_style = style != NULL && strcmp(style, "path") == 0,
         .virtual_host = style != NULL && strcmp(style, "virtual") == 0,
     };

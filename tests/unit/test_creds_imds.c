@@ -508,28 +508,38 @@ static void test_addresses(void **state)
     static const char text[] =
         "[profile six]\nec2_metadata_service_endpoint_mode = IPv6\n"
         "[profile own]\nec2_metadata_service_endpoint = http://127.0.0.1:9/\n"
-        "ec2_metadata_service_endpoint_mode = ipv6\n";
+        "ec2_metadata_service_endpoint_mode = ipv6\n"
+        "[profile old]\nimds_use_ipv6 = true\n";
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     assert_int_equal(close(fd), 0);
     static const struct {
-        const char *profile, *address, *mode, *want;
+        const char *profile, *address, *mode, *want, *use_ipv6;
     } cases[] = {
-        {NULL, NULL, NULL, "http://169.254.169.254"},
-        {NULL, NULL, "IPv4", "http://169.254.169.254"},
-        {NULL, NULL, "ipv6", "http://[fd00:ec2::254]"},
-        {NULL, "http://127.0.0.1:8//", "IPv6", "http://127.0.0.1:8"},
-        {NULL, "https://proxy", NULL, "https://proxy"},
-        {"six", NULL, NULL, "http://[fd00:ec2::254]"},
-        {"six", NULL, "ipv4", "http://169.254.169.254"}, /* the environment beats the profile */
-        {"own", NULL, NULL, "http://127.0.0.1:9"},
-        {"own", "http://127.0.0.1:8", NULL, "http://127.0.0.1:8"},
-        {"none", NULL, NULL, "http://169.254.169.254"},
+        {NULL, NULL, NULL, "http://169.254.169.254", NULL},
+        {NULL, NULL, "IPv4", "http://169.254.169.254", NULL},
+        {NULL, NULL, "ipv6", "http://[fd00:ec2::254]", NULL},
+        {NULL, "http://127.0.0.1:8//", "IPv6", "http://127.0.0.1:8", NULL},
+        {NULL, "https://proxy", NULL, "https://proxy", NULL},
+        {"six", NULL, NULL, "http://[fd00:ec2::254]", NULL},
+        {"six", NULL, "ipv4", "http://169.254.169.254",
+         NULL}, /* the environment beats the profile */
+        {"own", NULL, NULL, "http://127.0.0.1:9", NULL},
+        {"own", "http://127.0.0.1:8", NULL, "http://127.0.0.1:8", NULL},
+        {"none", NULL, NULL, "http://169.254.169.254", NULL},
+        /* The older way to say it is asked only where there is no mode. */
+        {NULL, NULL, NULL, "http://[fd00:ec2::254]", "True"},
+        {NULL, NULL, NULL, "http://169.254.169.254", "1"},
+        {NULL, NULL, "ipv4", "http://169.254.169.254", "true"},
+        {"six", NULL, NULL, "http://[fd00:ec2::254]", "false"},
+        {"old", NULL, NULL, "http://[fd00:ec2::254]", NULL},
+        {"old", NULL, NULL, "http://169.254.169.254", "false"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct world_variable variables[] = {
             {"AWS_CONFIG_FILE", path},
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT", cases[i].address},
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", cases[i].mode},
+            {"AWS_IMDS_USE_IPV6", cases[i].use_ipv6},
             {NULL, NULL}};
         expect_address(variables, cases[i].profile, cases[i].want);
     }
