@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <string.h>
 #include <strings.h>
@@ -16,11 +17,13 @@
  */
 
 enum {
-    CONNECT_MS = 1000, /* the service is on the host itself: a millisecond away, or nowhere */
-    REQUEST_MS = 2000,
-    TRIES = 5,             /* of a visit, that fail: the service throttles and is late at boot */
-    CONNECT_TRIES = 2,     /* off EC2 nobody answers, and a laptop's user waits for this */
-    BACKOFF_MS = 100,      /* then 200, 400, 800 */
+    TIMEOUT_S = 1, /* the service is on the host itself: a millisecond away, or nowhere */
+    TIMEOUT_MAX_S = 60,
+    TRIES = 5,
+    CONNECT_TRIES = 2, /* a laptop's user waits for this */
+    TRIES_MAX = 10,
+    BACKOFF_MS = 100, /* then 200, 400, 800, and so on up to: */
+    BACKOFF_MAX_MS = 1600,
     TOKEN_LINE_MAX = 1024, /* tokens have 56 characters today */
     ROLE_MAX = 64,         /* IAM's limit */
     REGION_MAX = 32,
@@ -31,6 +34,7 @@ static const char role_path[] = "/latest/meta-data/iam/security-credentials/";
 struct visit {
     const struct creds_system *system;
     char endpoint[CREDS_ENDPOINT_MAX];
+    struct creds_imds_limits limits;
     char token_line[TOKEN_LINE_MAX]; /* "": none yet */
     unsigned failed_tries;
     struct creds_http_answer answer;
@@ -98,6 +102,43 @@ int creds_imds_endpoint(const struct creds_system *system, const char *profile,
     return 0;
 }
 
+/* *ret stays when nobody says a number. */
+static int read_number(const struct creds_system *system, const char *profile, const char *variable,
+                       enum creds_property property, uint64_t most, uint64_t *ret, struct err *e)
+{
+    autofree char *text = creds_shared_setting(system, profile, variable, property);
+    uint64_t number = *ret;
+    if (text != NULL && (!parse_u64(text, strlen(text), &number) || number == 0 || number > most)) {
+        return err_set(e, ERR_CONFIG,
+                       "instance metadata: %s, or the profile's setting, is '%.40s', not a number "
+                       "from 1 to %" PRIu64,
+                       variable, text, most);
+    }
+    *ret = number;
+    return 0;
+}
+
+int creds_imds_limits(const struct creds_system *system, const char *profile,
+                      struct creds_imds_limits *ret, struct err *e)
+{
+    uint64_t timeout_s = TIMEOUT_S;
+    uint64_t tries = 0;
+    if (read_number(system, profile, "AWS_METADATA_SERVICE_TIMEOUT", CREDS_PROPERTY_IMDS_TIMEOUT,
+                    TIMEOUT_MAX_S, &timeout_s, e) != 0 ||
+        read_number(system, profile, "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+                    CREDS_PROPERTY_IMDS_ATTEMPTS, TRIES_MAX, &tries, e) != 0) {
+        return -1;
+    }
+    /* In botocore the time is that of the connection, and then that of the answer. */
+    *ret = (struct creds_imds_limits){
+        .connect_ms = (long)timeout_s * 1000,
+        .total_ms = system->imds_ms > 0 ? system->imds_ms : 2 * (long)timeout_s * 1000,
+        .tries = tries > 0 ? (unsigned)tries : TRIES,
+        .connect_tries = tries > 0 ? (unsigned)tries : CONNECT_TRIES,
+    };
+    return 0;
+}
+
 static struct visit *visit_new(const struct creds_system *system, const char *profile,
                                struct err *e)
 {
@@ -108,11 +149,14 @@ static struct visit *visit_new(const struct creds_system *system, const char *pr
         return NULL;
     }
     char endpoint[CREDS_ENDPOINT_MAX];
-    if (creds_imds_endpoint(system, profile, endpoint, e) != 0) {
+    struct creds_imds_limits limits;
+    if (creds_imds_endpoint(system, profile, endpoint, e) != 0 ||
+        creds_imds_limits(system, profile, &limits, e) != 0) {
         return NULL;
     }
     struct visit *visit = xcalloc(1, sizeof(*visit));
     visit->system = system;
+    visit->limits = limits;
     memcpy(visit->endpoint, endpoint, sizeof(endpoint));
     return visit;
 }
@@ -126,8 +170,8 @@ static int ask_once(struct visit *visit, bool is_put, const char *path, struct e
         .method = is_put ? "PUT" : "GET",
         .headers = &header,
         .header_count = 1,
-        .connect_ms = CONNECT_MS,
-        .total_ms = visit->system->imds_ms > 0 ? visit->system->imds_ms : REQUEST_MS,
+        .connect_ms = visit->limits.connect_ms,
+        .total_ms = visit->limits.total_ms,
     };
     if (creds_http_ask(&request, &visit->answer, e) != 0) {
         return err_wrap(e, "instance metadata");
@@ -139,24 +183,26 @@ static int ask_once(struct visit *visit, bool is_put, const char *path, struct e
     return 0;
 }
 
-static unsigned tries_of(enum err_kind kind)
+static unsigned tries_of(const struct visit *visit, enum err_kind kind)
 {
     if (kind == ERR_RETRY) {
-        return TRIES;
+        return visit->limits.tries;
     }
-    return kind == ERR_NOT_FOUND ? CONNECT_TRIES : 1;
+    return kind == ERR_NOT_FOUND ? visit->limits.connect_tries : 1;
 }
 
-/* The tries are the visit's, not the request's: so a visit is bounded by TRIES * REQUEST_MS and
+/* The tries are the visit's, not the request's: so a visit is bounded by that many requests and
  * four quick answers. */
 static int ask(struct visit *visit, bool is_put, const char *path, struct err *e)
 {
     while (ask_once(visit, is_put, path, e) != 0) {
-        if (visit->failed_tries + 1 >= tries_of(e->kind)) {
+        if (visit->failed_tries + 1 >= tries_of(visit, e->kind)) {
             return -1;
         }
-        ASSERT(visit->failed_tries < TRIES);
-        visit->system->sleep_ms(visit->system->ctx, (uint64_t)BACKOFF_MS << visit->failed_tries);
+        ASSERT(visit->failed_tries < TRIES_MAX);
+        const uint64_t pause_ms = (uint64_t)BACKOFF_MS << visit->failed_tries;
+        visit->system->sleep_ms(visit->system->ctx,
+                                pause_ms < BACKOFF_MAX_MS ? pause_ms : BACKOFF_MAX_MS);
         visit->failed_tries++;
     }
     return 0;

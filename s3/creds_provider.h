@@ -94,6 +94,16 @@ enum { CREDS_ENDPOINT_MAX = 256 };
 int creds_imds_endpoint(const struct creds_system *system, const char *profile,
                         char ret[CREDS_ENDPOINT_MAX], struct err *e) MUST_CHECK;
 
+/* How long and how often it is asked. ERR_CONFIG when the environment or the profile says something
+ * else than 1 to 60 seconds, or than 1 to 10 attempts. */
+struct creds_imds_limits {
+    long connect_ms, total_ms; /* of one request */
+    unsigned tries;         /* of a visit, that fail: the service throttles and is late at boot */
+    unsigned connect_tries; /* of these, while nobody answers: so it is off EC2 */
+};
+int creds_imds_limits(const struct creds_system *system, const char *profile,
+                      struct creds_imds_limits *ret, struct err *e) MUST_CHECK;
+
 /* The role of this instance, by IMDSv2 only. */
 int creds_imds_read(const struct creds_system *system, const char *profile, struct creds_value *ret,
                     struct err *e) MUST_CHECK;

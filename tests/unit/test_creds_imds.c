@@ -546,6 +546,83 @@ static void test_addresses(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static void test_limits(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/penates-config-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    static const char text[] = "[default]\nmetadata_service_timeout = 3\n"
+                               "metadata_service_num_attempts = 4\n";
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+    const struct {
+        const char *file, *timeout, *attempts;
+        struct creds_imds_limits want; /* tries 0: refused */
+    } cases[] = {
+        {"", NULL, NULL, {1000, 2000, 5, 2}},
+        {"", "60", "10", {60000, 120000, 10, 10}},
+        {"", NULL, "1", {1000, 2000, 1, 1}},
+        {path, NULL, NULL, {3000, 6000, 4, 4}},
+        {path, "2", NULL, {2000, 4000, 4, 4}},
+        {"", "61", NULL, {0, 0, 0, 0}},
+        {"", "0", NULL, {0, 0, 0, 0}},
+        {"", "1.5", NULL, {0, 0, 0, 0}},
+        {"", NULL, "11", {0, 0, 0, 0}},
+        {"", NULL, "-1", {0, 0, 0, 0}},
+        {"", "99999999999999999999", "1", {0, 0, 0, 0}},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct world_variable variables[] = {
+            {"AWS_CONFIG_FILE", cases[i].file},
+            {"AWS_METADATA_SERVICE_TIMEOUT", cases[i].timeout},
+            {"AWS_METADATA_SERVICE_NUM_ATTEMPTS", cases[i].attempts},
+            {NULL, NULL}};
+        struct world world = {.variables = variables};
+        struct creds_system system = world_system(&world);
+        system.imds_ms = 0;
+        struct creds_imds_limits limits = {.tries = 0};
+        struct err e = ERR_INIT;
+        const int rc = creds_imds_limits(&system, NULL, &limits, &e);
+        assert_int_equal(rc, cases[i].want.tries == 0 ? -1 : 0);
+        assert_int_equal(e.kind, rc == 0 ? ERR_NONE : ERR_CONFIG);
+        assert_int_equal(limits.connect_ms, cases[i].want.connect_ms);
+        assert_int_equal(limits.total_ms, cases[i].want.total_ms);
+        assert_int_equal(limits.tries, cases[i].want.tries);
+        assert_int_equal(limits.connect_tries, cases[i].want.connect_tries);
+    }
+    assert_int_equal(unlink(path), 0);
+}
+
+static void expect_attempts(const char *attempts, size_t requests, uint64_t slept_ms)
+{
+    struct step steps[8];
+    for (size_t i = 0; i < requests; i++) {
+        steps[i] = (struct step){.request = "PUT ", .reply = HTTP("503 No", "")};
+    }
+    struct server server;
+    server_start(&server, steps, requests);
+    const struct world_variable variables[] = {
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT", server.endpoint},
+        {"AWS_METADATA_SERVICE_NUM_ATTEMPTS", attempts},
+        {NULL, NULL}};
+    struct world world = {.variables = variables};
+    const struct creds_system system = world_system(&world);
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_imds_read(&system, NULL, &value, &e), -1);
+    server_stop(&server); /* it has counted them */
+    assert_int_equal(e.kind, ERR_RETRY);
+    assert_int_equal(world.slept_ms, slept_ms);
+}
+
+static void test_attempts(void **state)
+{
+    (void)state;
+    expect_attempts("1", 1, 0);
+    expect_attempts("7", 7, 100 + 200 + 400 + 800 + 1600 + 1600);
+}
+
 /* A listener whose queue is full lets connections time out, as a machine off EC2 does. */
 static void test_nobody_there_is_told_within_seconds(void **state)
 {
@@ -630,6 +707,8 @@ int main(void)
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_nobody_there_is_told_within_seconds),
         cmocka_unit_test(test_region),
     };
