@@ -52,19 +52,11 @@ struct asking {
     struct creds_http_answer answer;
 };
 
-static void wipe_buf(struct buf *buf)
-{
-    if (buf->data != NULL) {
-        OPENSSL_cleanse(buf->data, buf->capacity);
-    }
-    buf_done(buf);
-}
-
 static void asking_free(struct asking **owner)
 {
     struct asking *asking = *owner;
-    wipe_buf(&asking->body);
-    wipe_buf(&asking->headers);
+    buf_wipe(&asking->body);
+    buf_wipe(&asking->headers);
     creds_http_wipe(&asking->answer);
     if (asking->token_text != NULL) {
         OPENSSL_cleanse(asking->token_text, asking->token_size);
@@ -121,17 +113,6 @@ static int find_endpoint(struct asking *asking, struct err *e)
     return split_url(asking, e);
 }
 
-/* Room is made at once: a buffer that grows leaves secrets behind. */
-static struct buf make_room(size_t size_max)
-{
-    struct buf buf = BUF_INIT(size_max);
-    autofree char *nothing = xcalloc(size_max, 1);
-    const bool fits = buf_append(&buf, nothing, size_max);
-    ASSERT(fits);
-    buf_clear(&buf);
-    return buf;
-}
-
 static struct asking *asking_new(const struct creds_system *system,
                                  const struct creds_options *options, const struct creds_role *role)
 {
@@ -139,8 +120,8 @@ static struct asking *asking_new(const struct creds_system *system,
     asking->system = system;
     asking->options = options;
     asking->role = role;
-    asking->body = make_room(BODY_MAX);
-    asking->headers = make_room(HEADERS_MAX);
+    asking->body = buf_whole(BODY_MAX);
+    asking->headers = buf_whole(HEADERS_MAX);
     return asking;
 }
 

@@ -1,6 +1,6 @@
 /*
  * sts_xml: STS's answer to AssumeRole and AssumeRoleWithWebIdentity, to credentials. Pure. (A
- * refusal is error_xml's.) libxml2 keeps copies of what it reads, which nobody wipes.
+ * refusal is error_xml's.) No copy of a secret is left behind.
  */
 #ifndef PENATES_S3_STS_XML_H
 #define PENATES_S3_STS_XML_H

@@ -2,6 +2,11 @@
 
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+
+#include "agent/base/mem.h"
 
 /* libxml2's push parser looks back at most 10 MB without XML_PARSE_HUGE: it gets pieces. */
 enum { PIECE_SIZE = 64 * 1024 };
@@ -122,16 +127,46 @@ static int feed(struct walk *walk, struct slice document)
     return 0;
 }
 
+static void wipe_and_free(void *memory)
+{
+    if (memory != NULL) {
+        OPENSSL_cleanse(memory, malloc_usable_size(memory));
+    }
+    free(memory);
+}
+
+static void *move(void *old, size_t size)
+{
+    void *fresh = xcalloc(size, 1);
+    if (old != NULL) {
+        const size_t old_size = malloc_usable_size(old);
+        memcpy(fresh, old, old_size < size ? old_size : size);
+        wipe_and_free(old);
+    }
+    return fresh;
+}
+
+/* STS's answers are secrets, and libxml2 copies what it reads. It can only be told for the whole
+ * process how to free; what it had before comes from malloc, too. */
+static void set_memory(void)
+{
+    const int failed = xmlMemSetup(wipe_and_free, malloc, move, strdup);
+    ASSERT(failed == 0); /* it wants all four, no more */
+}
+
 int xml_walk(struct slice document, const struct xml_events *events, void *ctx, struct err *e)
 {
     ASSERT(events->end != NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const int failed = pthread_once(&once, set_memory);
+    ASSERT(failed == 0); /* it fails for a control that is none */
     xmlSAXHandler handler = make_handler();
-    struct walk walk = {.events = events, .ctx = ctx, .text = BUF_INIT(XML_TEXT_MAX), .e = e};
+    struct walk walk = {.events = events, .ctx = ctx, .text = buf_whole(XML_TEXT_MAX), .e = e};
     walk.parser = xmlCreatePushParserCtxt(&handler, &walk, NULL, 0, NULL);
     ASSERT(walk.parser != NULL); /* fails only without memory */
     (void)xmlCtxtUseOptions(walk.parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     const int outcome = feed(&walk, document);
     xmlFreeParserCtxt(walk.parser);
-    buf_done(&walk.text);
+    buf_wipe(&walk.text);
     return outcome;
 }

@@ -1,7 +1,8 @@
 /*
  * xml: a document of bounded depth, as a walk over its elements. What S3 sends is flat: text lies
  * in leaves only. A document type, and with it every entity of the document's own, is refused;
- * nothing is fetched. Namespaces are ignored. Any thread.
+ * nothing is fetched. Namespaces are ignored. No copy of the document is left in memory. Any
+ * thread.
  */
 #ifndef PENATES_S3_XML_H
 #define PENATES_S3_XML_H

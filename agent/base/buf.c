@@ -12,6 +12,21 @@ void buf_done(struct buf *buf)
     *buf = BUF_INIT(buf->size_max);
 }
 
+void buf_wipe(struct buf *buf)
+{
+    if (buf->data != NULL) {
+        explicit_bzero(buf->data, buf->capacity);
+    }
+    buf_done(buf);
+}
+
+struct buf buf_whole(size_t size_max)
+{
+    ASSERT(size_max > 0 && size_max < SIZE_MAX);
+    return (struct buf){
+        .data = (char *)xcalloc(size_max + 1, 1), .capacity = size_max + 1, .size_max = size_max};
+}
+
 void buf_clear(struct buf *buf)
 {
     buf->size = 0;

@@ -36,7 +36,11 @@ struct buf {
 #define BUF_INIT(max) ((struct buf){.size_max = (max)})
 
 void buf_done(struct buf *buf);  /* frees; the buf can be used again */
+void buf_wipe(struct buf *buf);  /* the same, for secrets: overwrites first */
 void buf_clear(struct buf *buf); /* size 0, memory kept, overflow forgotten */
+
+/* All its room at once: it never moves, so no copy of a secret in it is left behind. */
+struct buf buf_whole(size_t size_max);
 
 /* Each appends whole or not at all: false when the maximum would be passed. */
 bool buf_append(struct buf *buf, const void *data, size_t size);

@@ -25,6 +25,22 @@ static void test_buf_has_a_maximum(void **state)
     assert_int_equal(buf.size_max, 10);
 }
 
+static void test_whole_buf_stays_where_it_is(void **state)
+{
+    (void)state;
+    struct buf buf = buf_whole(1000);
+    const char *const begin = buf_str(&buf);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(buf_append_char(&buf, 'a'));
+    }
+    assert_false(buf_append_char(&buf, 'x'));
+    assert_ptr_equal(buf_str(&buf), begin);
+    assert_int_equal(strlen(begin), 1000);
+    buf_wipe(&buf);
+    assert_null(buf.data);
+    buf_wipe(&buf); /* nothing to do */
+}
+
 static void test_buf_grows(void **state)
 {
     (void)state;
@@ -93,8 +109,11 @@ static void test_random_replays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buf_has_a_maximum), cmocka_unit_test(test_buf_grows),
-        cmocka_unit_test(test_arena_interns),     cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_buf_has_a_maximum),
+        cmocka_unit_test(test_buf_grows),
+        cmocka_unit_test(test_whole_buf_stays_where_it_is),
+        cmocka_unit_test(test_arena_interns),
+        cmocka_unit_test(test_sums),
         cmocka_unit_test(test_random_replays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
@@ -107,12 +109,90 @@ static void test_long_texts(void **state)
     expect(body, "SessionToken is longer than 8191 characters");
 }
 
+enum { SECRET_SIZE = 40 };
+
+/* Never as a whole where the test itself would find it. */
+static char secret_at(size_t i)
+{
+    return (char)('a' + i * 7 % 26);
+}
+
+static bool is_in(const char *bytes, size_t size)
+{
+    for (size_t at = 0; at + SECRET_SIZE <= size; at++) {
+        size_t same = 0;
+        while (same < SECRET_SIZE && bytes[at + same] == secret_at(same)) {
+            same++;
+        }
+        if (same == SECRET_SIZE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Memory that allocators had from the system. */
+static bool is_in_memory(void)
+{
+    static char bytes[1024 * 1024];
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    autofd const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    assert_true(maps != NULL && memory >= 0);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        size_t begin, end, inode;
+        char access[8];
+        const int fields = sscanf(line, "%zx-%zx %7s %*s %*s %zu", &begin, &end, access, &inode);
+        assert_int_equal(fields, 4);
+        const bool is_ours = (size_t)bytes < end && (size_t)(bytes + sizeof(bytes)) > begin;
+        /* A sanitizer's shadow is larger, and nothing but that. */
+        if (access[1] != 'w' || inode != 0 || is_ours || end - begin > 256 * sizeof(bytes)) {
+            continue;
+        }
+        for (size_t at = begin; at < end; at += sizeof(bytes) - SECRET_SIZE) {
+            const size_t left = end - at;
+            const ssize_t n =
+                pread(memory, bytes, left < sizeof(bytes) ? left : sizeof(bytes), (off_t)at);
+            found = found || (n > 0 && is_in(bytes, (size_t)n));
+        }
+    }
+    assert_int_equal(fclose(maps), 0);
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    return found;
+}
+
+static void test_no_copy_is_left(void **state)
+{
+    (void)state;
+    static const char begin[] =
+        "<AssumeRoleResponse><R><Credentials>" ID TOKEN END "<SecretAccessKey>";
+    static const char end[] = "</SecretAccessKey></Credentials></R></AssumeRoleResponse>";
+    const size_t size = strlen(begin) + SECRET_SIZE + strlen(end);
+    char *body = xcalloc(size, 1);
+    memcpy(body, begin, strlen(begin));
+    for (size_t i = 0; i < SECRET_SIZE; i++) {
+        body[strlen(begin) + i] = secret_at(i);
+    }
+    memcpy(body + strlen(begin) + SECRET_SIZE, end, strlen(end));
+    assert_true(is_in_memory()); /* so it can be found */
+    struct creds_value value;
+    struct err e = ERR_INIT;
+    assert_int_equal(sts_xml_credentials(slice_of(body, size), "role 'x'", &value, &e), 0);
+    assert_true(is_in(value.secret, SECRET_SIZE));
+    creds_value_wipe(&value);
+    OPENSSL_cleanse(body, size);
+    free(body);
+    assert_false(is_in_memory());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_cut_short_anywhere),
         cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_no_copy_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
