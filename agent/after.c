@@ -118,17 +118,13 @@ static int start(const char *program, char **argv, pid_t *ret_child)
 static int reap(pid_t child)
 {
     siginfo_t info;
-    int result, status = 0;
+    int result;
     do {
         result = waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
     } while (result != 0 && errno == EINTR);
     ASSERT(result == 0); /* it is our child, and SIGCHLD is not ignored */
     signals_forward(0);
-    do {
-        result = waitpid(child, &status, 0);
-    } while (result < 0 && errno == EINTR);
-    ASSERT(result == child);
-    return status;
+    return child_reap(child);
 }
 
 static int judge(const char *name, int status, struct err *e)

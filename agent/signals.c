@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "agent/base/child.h"
 #include "agent/base/err.h"
 #include "agent/transfer.h"
 
@@ -28,6 +29,7 @@ static void on_signal(int number)
         errno = saved;
         return;
     }
+    child_end_all();
     (void)!write(STDERR_FILENO, LINE, strlen(LINE)); /* nothing is left to tell it to */
     _exit(err_exit_code(ERR_CANCELLED));
 }

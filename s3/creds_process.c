@@ -104,17 +104,6 @@ static void stop(const struct run *run)
     (void)kill(-run->child, SIGKILL);
 }
 
-static int reap(const struct run *run)
-{
-    int status = 0;
-    pid_t result;
-    do {
-        result = waitpid(run->child, &status, 0);
-    } while (result < 0 && errno == EINTR);
-    ASSERT(result == run->child || errno == ECHILD); /* as above; what it printed tells then */
-    return status;
-}
-
 static int judge(const struct run *run, int status, struct err *e)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -187,7 +176,7 @@ static int ask(const struct creds_system *system, struct run *run, const struct 
     if (rc != 0) {
         stop(run);
     }
-    const int status = reap(run);
+    const int status = child_reap(run->child);
     if (rc != 0 || judge(run, status, e) != 0) {
         return -1;
     }

@@ -5,11 +5,14 @@ import http.server
 import json
 import os
 import random
+import select
+import signal
 import threading
 import time
 
 import pytest
-from conftest import SECRET_KEY, SESSION_TOKEN, penates, sha256_tree, source_args
+from conftest import (SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree, source_args,
+                      start)
 from fake_s3 import FakeS3
 from fake_s3.imds import FakeIMDS, Rotation
 from fake_s3.sigv4 import parse_authorization
@@ -241,6 +244,24 @@ def test_credential_process_that_gives_none(server, tmp_path, command, code, wor
     assert result.code == code, result.err
     assert words in result.error
     assert not server.requests
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_program_is_not_left_behind(server, tmp_path, number):
+    """Nor what it has started itself."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    process = start("list", *source_args(server),
+                    env=profile_with(tmp_path, f"sh -c 'echo here > {fifo}; sleep 600 > {fifo}'"))
+    with open(fifo, "rb") as running:
+        assert running.readline() == b"here\n"
+        with open(fifo, "rb") as sleeping:  # waits until the second one is under way
+            process.send_signal(number)
+            result = finish(process, timeout=60)
+            assert result.code == 75, result.err
+            assert "interrupted" in result.error
+            ready, _, _ = select.select([sleeping], [], [], 60)
+            assert ready and sleeping.read() == b"", "its pipe has an end once it is gone"
 
 
 # Containers

@@ -1,7 +1,10 @@
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
+#include "agent/base/child.h"
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
@@ -153,6 +156,50 @@ static void test_state_of_signals(void **state)
     assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
 }
 
+/* In a process of its own, which is not to be used afterwards. The number of what went wrong. */
+static int leave(void)
+{
+    char name[] = "sleep", seconds[] = "60";
+    char *const argv[] = {name, seconds, NULL};
+    pid_t children[CHILDREN_MAX], other;
+    for (size_t round = 0; round < 2; round++) { /* what was reaped takes no room */
+        for (size_t i = 0; i < CHILDREN_MAX; i++) {
+            if (child_start(name, argv, STDERR_FILENO, &children[i]) != 0) {
+                return 1;
+            }
+        }
+        if (child_start(name, argv, STDERR_FILENO, &other) != EAGAIN) {
+            return 2;
+        }
+        for (size_t i = 0; i < CHILDREN_MAX && round == 0; i++) {
+            if (kill(children[i], SIGKILL) != 0 || WTERMSIG(child_reap(children[i])) != SIGKILL) {
+                return 3;
+            }
+        }
+    }
+    child_end_all();
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (WTERMSIG(child_reap(children[i])) != SIGTERM) {
+            return 4;
+        }
+    }
+    return child_start(name, argv, STDERR_FILENO, &other) == ECANCELED ? 0 : 5;
+}
+
+static void test_all_end_with_us(void **state)
+{
+    (void)state;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(leave());
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_documents(void **state)
 {
     (void)state;
@@ -201,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_left_running),
         cmocka_unit_test(test_what_a_program_leaves_running_is_not_waited_for),
         cmocka_unit_test(test_state_of_signals),
+        cmocka_unit_test(test_all_end_with_us),
         cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
