@@ -11,12 +11,17 @@ struct world_variable {
     const char *name, *value;
 };
 
-enum { WORLD_IMDS_MS = 300 }; /* a test of silence need not last as long as silence on EC2 */
+enum {
+    WORLD_ANSWER_MS = 20 * 1000, /* a machine that is busy answers late, and has answered */
+    WORLD_SILENCE_MS = 300,      /* where nothing else is to come in this time */
+    WORLD_STALL_MS = 1500,       /* where good answers come, too */
+};
 
 struct world {
     const struct world_variable *variables; /* ends with a NULL name; NULL: none */
     int64_t now_ms;
     uint64_t slept_ms;
+    long answer_ms; /* for one answer of a metadata service; 0: WORLD_ANSWER_MS */
 };
 
 static inline const char *world_get_env(void *ctx, const char *name)
@@ -47,7 +52,7 @@ static inline struct creds_system world_system(struct world *world)
         .now_ms = world_now_ms,
         .sleep_ms = world_sleep_ms,
         .ctx = world,
-        .imds_ms = WORLD_IMDS_MS,
+        .imds_ms = world->answer_ms > 0 ? world->answer_ms : WORLD_ANSWER_MS,
     };
 }
 

@@ -48,7 +48,7 @@ static void run_script(const struct exchange *script, size_t count, enum err_kin
     struct scripted_server *server = scripted_server_start(script, count, false);
     autofree char *url = xasprintf("%s/sEcReT", scripted_server_url(server));
     const struct world_variable variables[] = {{full, url}, {token, "Bearer to+ken"}, {NULL, NULL}};
-    struct world world = {.now_ms = 0};
+    struct world world = {.answer_ms = WORLD_STALL_MS};
     struct creds_value value = {.id = ""};
     struct err e = ERR_INIT;
     const int rc = ask(variables, &world, &value, &e);
