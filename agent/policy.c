@@ -51,10 +51,20 @@ static char *escape(const char *text, size_t size)
     return escaped;
 }
 
+/* As the client finds it (creds.h), but for what takes a profile or the network. */
+static const char *find_region(const struct config *config)
+{
+    static const char *const NAMES[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+    const char *region = config->region;
+    for (size_t i = 0; i < ARRAY_SIZE(NAMES) && (region == NULL || region[0] == '\0'); i++) {
+        region = getenv(NAMES[i]);
+    }
+    return region == NULL ? "" : region;
+}
+
 static const char *partition(const struct config *config)
 {
-    const char *region = config->region != NULL ? config->region : getenv("AWS_REGION");
-    return partition_of_region(region == NULL ? "" : region)->id;
+    return partition_of_region(find_region(config))->id;
 }
 
 /* An access point has an ARN of its own, and its objects are below ".../object". */

@@ -133,6 +133,18 @@ def test_versions_and_thawing(tmp_path):
     assert "RestoreObject" not in str(world.printed())
 
 
+@pytest.mark.parametrize("env, partition", [
+    ({"AWS_REGION": None, "AWS_DEFAULT_REGION": "cn-north-1"}, "aws-cn"),
+    ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "cn-north-1"}, "aws-cn"),
+    ({"AWS_REGION": "us-gov-west-1", "AWS_DEFAULT_REGION": "cn-north-1"}, "aws-us-gov"),
+])
+def test_partition_of_the_region(env, partition):
+    """The region is found where the client finds it."""
+    result = penates("policy", "s3://backups/backup", env=env)
+    assert result.code == 0, result.err
+    assert result.json["Statement"][0]["Resource"] == f"arn:{partition}:s3:::backups"
+
+
 def test_other_clusters_stay_closed():
     policy = printed("s3://backups/backup", "--cluster", "fix_v2")
     bucket = "arn:aws:s3:::backups"
