@@ -91,6 +91,19 @@ static void name_folders(const struct folder_list *folders, struct buf *words)
     }
 }
 
+/* The least policy allows the listings that the selection takes, which were empty, and no other. */
+static int set_nothing_allowed(const struct source *source, const char *wanted,
+                               const struct err *denial, struct err *e)
+{
+    if (denial->kind != ERR_AUTH || denial->http != 403) {
+        *e = *denial;
+        return -1;
+    }
+    (void)err_set(e, ERR_NO_BACKUP, "%s: %s; what else is there may not be listed", source->name,
+                  wanted);
+    return err_hint(e, "check SOURCE, --cluster, --source-region and --format");
+}
+
 /* Says what was looked for, what is there instead, and where to look. */
 static int set_nothing_found(const struct selection *selection, struct source *source,
                              struct err *e)
@@ -112,9 +125,10 @@ static int set_nothing_found(const struct selection *selection, struct source *s
         return err_hint(e, "choose with --cluster, --source-region and --format");
     }
     struct folder_list folders = {0};
-    if (folder_list_read(&folders, source, source->base, e) != 0) {
+    struct err denial = ERR_INIT;
+    if (folder_list_read(&folders, source, source->base, &denial) != 0) {
         folder_list_done(&folders);
-        return -1;
+        return set_nothing_allowed(source, buf_str(&wanted), &denial, e);
     }
     char *better = NULL;
     if (find_better_base(source, &folders, &there, &better)) {

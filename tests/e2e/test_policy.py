@@ -111,6 +111,23 @@ def test_it_is_no_more(fixture, more):
         assert seen >= 4
 
 
+@pytest.mark.parametrize("selection", [
+    ["--cluster", "other", "--format", "v2"],
+    ["--cluster", "fix_v2", "--format", "v1", "--source-region", "us-east-1"],
+])
+def test_nothing_there(selection):
+    """What the selection takes may be listed, and is empty: that is no denial."""
+    with FakeS3(tree_store(DATA / "priam-v2")) as server:
+        world = World(server, "backup", selection)
+        result = world.run("list", world.printed())
+        assert result.code == 66, result.err
+        assert "no Priam backup" in result.error and "AccessDenied" not in result.error
+        assert "--cluster" in result.error
+        result = world.run("doctor", world.printed(), "--json")
+        assert result.code == 66, result.err
+        assert {c["name"]: c["state"] for c in result.json["checks"]}["list"] == "warned"
+
+
 def test_versions_and_thawing(tmp_path):
     """Only with these options it allows what they need."""
     fixture = DATA / "priam-v2"
