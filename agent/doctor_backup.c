@@ -16,6 +16,14 @@ enum {
     GET_SIZE = 64 * 1024, /* of the object that is fetched, at most */
 };
 
+static const char THAW_HINT[] = "give the restore --thaw DAYS, which brings it all back and waits";
+
+/* Going by the listing, which does not tell of a copy that is there. */
+static bool is_archived(enum archive archive)
+{
+    return archive != ARCHIVE_NONE && archive != ARCHIVE_UNTOLD;
+}
+
 static const char *skip_reason(const struct doctor *doctor)
 {
     return doctor->cut_off != NULL   ? doctor->cut_off
@@ -137,13 +145,19 @@ static void tell_points(struct doctor *doctor, const struct plan_choice *choices
     const struct catalog_manifest *manifest = &newest->manifests.items[0];
     const size_t nodes = doctor->catalog->count;
     char time[TIME_TEXT_SIZE];
+    autofree char *text =
+        xasprintf("%s, %zu node%s, %s; newest snapshot of %s: %s", newest->node->cluster, nodes,
+                  nodes == 1 ? "" : "s", newest->node->v2 ? "v2" : "v1", newest->node->token,
+                  format_time(manifest->time_ms, time));
+    if (is_archived(manifest->archive)) {
+        findings_warn(doctor->findings, "backup", THAW_HINT, "%s; its manifest is archived", text);
+        return;
+    }
     keep(&doctor->manifest, &(struct s3_entry){.key = manifest->key,
                                                .etag = manifest->etag,
                                                .version_id = manifest->version_id,
                                                .size = manifest->size});
-    findings_ok(doctor->findings, "backup", "%s, %zu node%s, %s; newest snapshot of %s: %s",
-                newest->node->cluster, nodes, nodes == 1 ? "" : "s", newest->node->v2 ? "v2" : "v1",
-                newest->node->token, format_time(manifest->time_ms, time));
+    findings_ok(doctor->findings, "backup", "%s", text);
 }
 
 static void check_backup(struct doctor *doctor)
@@ -210,7 +224,7 @@ static int on_object(void *ctx, const struct s3_entry *entry, struct err *e)
     (void)e; /* nothing here fails */
     const enum archive archive =
         archive_of_listing(entry->storage_class, entry->size, entry->modified_ms, clock_wall_ms());
-    const bool archived = archive != ARCHIVE_NONE && archive != ARCHIVE_UNTOLD;
+    const bool archived = is_archived(archive);
     sample->objects++;
     sample->archived += archived ? 1 : 0;
     if (sample->doctor->s3.client != NULL) {
@@ -234,8 +248,7 @@ static void tell_classes(const struct doctor *doctor, const struct sample *sampl
         used += (size_t)size; /* a long text is cut */
     }
     if (sample->archived > 0) {
-        findings_warn(doctor->findings, "objects",
-                      "give the restore --thaw DAYS, which brings them back and waits",
+        findings_warn(doctor->findings, "objects", THAW_HINT,
                       "%" PRIu64 " of %" PRIu64 " looked at are archived: %s", sample->archived,
                       sample->objects, text);
     } else {
@@ -335,7 +348,7 @@ static void check_get(struct doctor *doctor)
     const struct doctor_object *const object = manifest ? &doctor->manifest : &doctor->smallest;
     const char *const reason = skip_reason(doctor);
     if (reason != NULL || object->key == NULL) {
-        skip_get(doctor, reason != NULL ? reason : "no object was seen");
+        skip_get(doctor, reason != NULL ? reason : "no object was seen that is not archived");
         return;
     }
     struct s3_get get = {.key = object->key};

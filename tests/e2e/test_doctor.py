@@ -243,6 +243,24 @@ def test_archived():
         assert f"GLACIER {len(cold)}" in checks["objects"]["text"]
 
 
+def test_archived_manifest():
+    """A restore with --thaw gets past it, so it is no failure; another object is fetched."""
+    backup = standard()
+    backup.store.objects[backup.meta_key].storage_class = "GLACIER"
+    with FakeS3(backup.store) as server:
+        checks = doctor(*source_args(server))
+        assert states(checks)["backup"] == "warned"
+        assert "its manifest is archived" in checks["backup"]["text"]
+        assert "--thaw" in checks["backup"]["next_step"]
+        assert states(checks)["get"] == "ok"
+        assert backup.meta_key not in server.counts_by_key("get")
+        for thing in backup.store.objects.values():
+            thing.storage_class = "DEEP_ARCHIVE"
+        checks = doctor(*source_args(server))
+        assert states(checks)["get"] == states(checks)["encryption"] == "skipped"
+        assert checks["get"]["text"] == "no object was seen that is not archived"
+
+
 def test_dead_endpoint(tmp_path):
     begin = time.monotonic()
     checks = doctor("s3://backups/backup", "--endpoint", "http://127.0.0.1:9", *SOON, "--into",
