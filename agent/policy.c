@@ -114,7 +114,13 @@ static int read_source(struct policy *policy, const struct config *config, struc
 static void choose_patterns(struct policy *policy, const struct selection *selection)
 {
     const char *name = selection->cluster;
-    if (name == NULL) {
+    const char *const region = selection->source_region;
+    if (name == NULL && region != NULL && selection->format == DIALECT_V1) {
+        autofree char *escaped = escape(region, strlen(region));
+        policy->patterns[policy->count++] = xasprintf("%s%s/*", policy->base, escaped);
+        return;
+    }
+    if (name == NULL) { /* of a v2 cluster not even the folder is known */
         policy->patterns[policy->count++] = xasprintf("%s*", policy->base);
         return;
     }
@@ -124,7 +130,6 @@ static void choose_patterns(struct policy *policy, const struct selection *selec
             "%s%d_%s/*", policy->base, backup_key_cluster_hash(name, strlen(name)), cluster);
     }
     if (selection->format != DIALECT_V2) {
-        const char *region = selection->source_region;
         autofree char *escaped = region == NULL ? xstrdup("*") : escape(region, strlen(region));
         policy->patterns[policy->count++] = xasprintf("%s%s/%s/*", policy->base, escaped, cluster);
         policy->lists_base = region == NULL;
@@ -203,6 +208,22 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     return 0;
 }
 
+/* What it allows beyond one cluster, and how to have less. */
+static void tell_width(const struct selection *selection)
+{
+    const bool region = selection->source_region != NULL;
+    if (selection->cluster == NULL && region && selection->format == DIALECT_V1) {
+        log_info("it covers every cluster of the region; --cluster NAME narrows it");
+    } else if (selection->cluster == NULL && region && selection->format == DIALECT_AUTO) {
+        log_info("it covers every cluster below the base; --cluster NAME or --format v1 narrows it");
+    } else if (selection->cluster == NULL) {
+        log_info("it covers every cluster below the base; --cluster NAME narrows it");
+    } else if (!region && selection->format != DIALECT_V2) {
+        log_info(
+            "it covers every region of a v1 backup; --source-region or --format v2 narrows it");
+    }
+}
+
 int policy_run(const struct config *config, struct err *e)
 {
     autofree char *text = NULL;
@@ -210,12 +231,7 @@ int policy_run(const struct config *config, struct err *e)
         return -1;
     }
     (void)fputs(text, stdout); /* the flush tells */
-    if (config->selection.cluster == NULL) {
-        log_info("it covers every cluster below the base; --cluster NAME narrows it");
-    } else if (config->selection.source_region == NULL && config->selection.format != DIALECT_V2) {
-        log_info(
-            "it covers every region of a v1 backup; --source-region or --format v2 narrows it");
-    }
+    tell_width(&config->selection);
     log_info("if the objects are encrypted with a KMS key, allow kms:Decrypt on that key, too");
     return out_file_flush_stdout(e);
 }

@@ -71,6 +71,8 @@ static void test_patterns(void **state)
          "backup/*/"},
         {"s3://b/backup", "prod", NULL, DIALECT_V1, "[\"backup/\", \"backup/*/prod/*\"]", "_prod"},
         {"s3://b/backup", NULL, NULL, DIALECT_AUTO, "[\"backup/*\"]", "_"},
+        {"s3://b/backup", NULL, "us-east-1", DIALECT_V1, "[\"backup/us-east-1/*\"]", "backup/*"},
+        {"s3://b/backup", NULL, "us-east-1", DIALECT_AUTO, "[\"backup/*\"]", "us-east-1"},
         {"s3://b", "prod", NULL, DIALECT_V1, "[\"\", \"*/prod/*\"]", "//"},
         {"s3://b", NULL, NULL, DIALECT_V1, "[\"*\"]", "//"},
         {"s3://b/x", "a*b?c$", "r", DIALECT_V1, "\"x/r/a${*}b${?}c${$}/*\"", "a*b"},
