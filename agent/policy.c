@@ -215,7 +215,8 @@ static void tell_width(const struct selection *selection)
     if (selection->cluster == NULL && region && selection->format == DIALECT_V1) {
         log_info("it covers every cluster of the region; --cluster NAME narrows it");
     } else if (selection->cluster == NULL && region && selection->format == DIALECT_AUTO) {
-        log_info("it covers every cluster below the base; --cluster NAME or --format v1 narrows it");
+        log_info(
+            "it covers every cluster below the base; --cluster NAME or --format v1 narrows it");
     } else if (selection->cluster == NULL) {
         log_info("it covers every cluster below the base; --cluster NAME narrows it");
     } else if (!region && selection->format != DIALECT_V2) {
