@@ -148,7 +148,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_PATH_STYLE] = {"path-style", 0, NULL, GROUP_AWS, READ,
                            "bucket in the path of the URL, not in the host name"},
     [OPTION_PROFILE] = {"profile", 0, "NAME", GROUP_AWS, READ, "profile of the AWS files"},
-    [OPTION_ROLE_ARN] = {"role-arn", 0, "ARN", GROUP_AWS, READ,
+    [OPTION_ROLE_ARN] = {"role-arn", 0, "ARN", GROUP_AWS, READ | POLICY,
                          "role to assume with the credentials there are"},
     [OPTION_EXTERNAL_ID] = {"external-id", 0, "ID", GROUP_AWS, READ,
                             "external id that the role of --role-arn asks for"},

@@ -8,6 +8,7 @@
 #include "agent/json_write.h"
 #include "agent/out_file.h"
 #include "s3/bucket.h"
+#include "s3/creds_role.h"
 #include "s3/partition.h"
 
 enum { PATTERNS_MAX = 3 };
@@ -181,9 +182,29 @@ static void put_objects(struct json *json, const struct policy *policy, const ch
     json_close(json);
 }
 
+static int check_role(const char *arn, struct err *e)
+{
+    const struct creds_role role = {.arn = arn};
+    return creds_role_check(&role, e) == 0 ? 0 : err_wrap(e, "--role-arn");
+}
+
+static void put_role(struct json *json, const char *arn)
+{
+    autofree char *escaped = escape(arn, strlen(arn)); /* its path may have a star in it */
+    json_open_object(json, NULL);
+    json_string(json, "Sid", "AssumeTheRole");
+    json_string(json, "Effect", "Allow");
+    json_string(json, "Action", "sts:AssumeRole");
+    json_string(json, "Resource", escaped);
+    json_close(json);
+}
+
 int policy_make(const struct config *config, char **ret, struct err *e)
 {
     ASSERT(config->source != NULL);
+    if (config->role_arn != NULL && check_role(config->role_arn, e) != 0) {
+        return -1;
+    }
     struct policy policy
         __attribute__((cleanup(policy_done))) = {.versions = config->selection.version_at_ms != 0};
     if (read_source(&policy, config, e) != 0) {
@@ -200,6 +221,9 @@ int policy_make(const struct config *config, char **ret, struct err *e)
                 policy.versions ? "s3:GetObjectVersion" : "s3:GetObject");
     if (config->thaw_days > 0) {
         put_objects(&json, &policy, "ThawTheBackup", "s3:RestoreObject");
+    }
+    if (config->role_arn != NULL) {
+        put_role(&json, config->role_arn);
     }
     json_close(&json);
     json_close(&json);
@@ -233,6 +257,10 @@ int policy_run(const struct config *config, struct err *e)
     }
     (void)fputs(text, stdout); /* the flush tells */
     tell_width(&config->selection);
+    if (config->role_arn != NULL) {
+        log_info("AssumeTheRole is for the caller, the other statements are for the role, whose "
+                 "trust policy has to name the caller");
+    }
     log_info("if the objects are encrypted with a KMS key, allow kms:Decrypt on that key, too");
     return out_file_flush_stdout(e);
 }

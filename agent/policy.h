@@ -6,8 +6,8 @@
 
 #include "agent/config.h"
 
-/* The policy for config's source and selection; caller frees. ERR_CONFIG: the source is no bucket.
- */
+/* The policy for config's source, selection and role; caller frees. ERR_CONFIG: the source is no
+ * bucket, or the role none. */
 int policy_make(const struct config *config, char **ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -162,6 +162,15 @@ def test_partition_of_the_region(env, partition):
     assert result.json["Statement"][0]["Resource"] == f"arn:{partition}:s3:::backups"
 
 
+def test_role():
+    role = "arn:aws:iam::123456789012:role/restore"
+    result = penates("policy", "s3://backups/backup", "--role-arn", role)
+    assert result.code == 0, result.err
+    assert allows(result.json, "sts:AssumeRole", role, {})
+    assert not allows(result.json, "sts:AssumeRole", role + "r", {})
+    assert "for the caller" in result.err
+
+
 def test_other_clusters_stay_closed():
     policy = printed("s3://backups/backup", "--cluster", "fix_v2")
     bucket = "arn:aws:s3:::backups"

@@ -60,6 +60,28 @@ static void test_thaw(void **state)
                                  "[\"arn:aws:s3:::b/x/*\"]}"));
 }
 
+/* A star in the path of a role is no wildcard. */
+static void test_role(void **state)
+{
+    (void)state;
+    struct config config = {.source = "s3://b/x",
+                            .role_arn = "arn:aws:iam::123456789012:role/a*/restore"};
+    autofree char *text = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(policy_make(&config, &text, &e), 0);
+    assert_non_null(strstr(text, "{\"Sid\": \"AssumeTheRole\", \"Effect\": \"Allow\", \"Action\": "
+                                 "\"sts:AssumeRole\", \"Resource\": "
+                                 "\"arn:aws:iam::123456789012:role/a${*}/restore\"}"));
+    config.role_arn = "arn:aws:iam::1:role/x";
+    char *none = NULL;
+    assert_int_equal(policy_make(&config, &none, &e), -1);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "--role-arn"));
+    assert_null(none);
+    autofree char *without = make("s3://b/x", NULL, NULL, DIALECT_AUTO);
+    assert_null(strstr(without, "sts:"));
+}
+
 static void test_patterns(void **state)
 {
     static const struct {
@@ -145,7 +167,7 @@ int main(void)
         cmocka_unit_test(test_access_point), cmocka_unit_test(test_whole),
         cmocka_unit_test(test_versions),     cmocka_unit_test(test_thaw),
         cmocka_unit_test(test_patterns),     cmocka_unit_test(test_partition),
-        cmocka_unit_test(test_no_bucket),
+        cmocka_unit_test(test_no_bucket),    cmocka_unit_test(test_role),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
