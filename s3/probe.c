@@ -28,6 +28,7 @@ struct attempt {
     struct probe *probe;
     struct http_headers headers;
     size_t head_size;
+    bool asked_proxy; /* by a whole URL, as only a proxy is */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -63,6 +64,20 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
     return bytes;
 }
 
+/* Of a tunnel the answer to CONNECT tells. Nothing that is seen here is kept: it may hold the
+ * proxy's password. */
+static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *ctx)
+{
+    static const char START[] = "HEAD http://";
+    struct attempt *const attempt = ctx;
+    (void)easy;
+    if (type == CURLINFO_HEADER_OUT && size >= sizeof(START) - 1 &&
+        memcmp(data, START, sizeof(START) - 1) == 0) {
+        attempt->asked_proxy = true;
+    }
+    return 0;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
     (void)data; /* a server that answers a HEAD with a body is none of ours to judge here */
@@ -82,7 +97,7 @@ static void take_times(struct attempt *attempt)
     (void)curl_easy_getinfo(attempt->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
     probe->connect_ms = (uint64_t)connect_us / 1000;
     probe->answer_ms = (uint64_t)answer_us / 1000;
-    probe->proxied = connect_code != 0;
+    probe->proxied = connect_code != 0 || attempt->asked_proxy;
     (void)snprintf(probe->address, PROBE_ADDRESS_MAX, "%s", address == NULL ? "" : address);
 }
 
@@ -117,6 +132,9 @@ static enum verdict try_once(const struct s3_options *options, const char *url, 
     handle_set(curl_easy_setopt(attempt.easy, CURLOPT_HEADERDATA, &attempt));
     handle_set(curl_easy_setopt(attempt.easy, CURLOPT_WRITEFUNCTION, on_body));
     handle_set(curl_easy_setopt(attempt.easy, CURLOPT_ERRORBUFFER, attempt.curl_error));
+    handle_set(curl_easy_setopt(attempt.easy, CURLOPT_DEBUGFUNCTION, on_debug));
+    handle_set(curl_easy_setopt(attempt.easy, CURLOPT_DEBUGDATA, &attempt));
+    handle_set(curl_easy_setopt(attempt.easy, CURLOPT_VERBOSE, 1L));
     const CURLcode code = curl_easy_perform(attempt.easy);
     enum verdict verdict = VERDICT_DONE;
     if (attempt.headers.status != 0) {

@@ -75,6 +75,22 @@ def test_plain_http_goes_to_the_proxy(store, tmp_path, variable):
     assert {request.headers["host"] for request in store.requests} == {"store.invalid"}
 
 
+def test_doctor_tells_of_a_proxy_without_tls(store):
+    """Where there is no CONNECT that would tell."""
+    through = "through the proxy at 127.0.0.1"
+    address = store.endpoint.removeprefix("http://")
+    env = {"http_proxy": f"http://{USER}:{PASSWORD}@{address}"}
+    result = penates("doctor", f"s3://{BUCKET}/backup", "--endpoint", "http://store.invalid",
+                     "--path-style", *SOON, env=env)
+    assert result.code == 0, result.out + result.err
+    assert f"http://store.invalid: {through}" in result.out
+    assert PASSWORD not in result.out + result.err
+    result = penates("doctor", f"s3://{BUCKET}/backup", "--endpoint", store.endpoint,
+                     "--path-style", *SOON, env={**env, "no_proxy": "127.0.0.1"})
+    assert result.code == 0, result.out + result.err
+    assert "the proxy" not in result.out and "connected to 127.0.0.1" in result.out
+
+
 def test_upper_case_http_proxy_is_not_believed(store, tmp_path):
     """A CGI server's client sets it by a header named Proxy."""
     result = restore(tmp_path, store.endpoint, HTTP_PROXY=f"http://{NOWHERE}")
