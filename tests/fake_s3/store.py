@@ -133,7 +133,8 @@ class Store:
     def list(self, prefix, delimiter, after, limit):
         """(entries, folders, last name or None when there is no more)."""
         names = self.keys()
-        at = bisect.bisect_left(names, self.order(prefix), key=self.order)
+        first = max(prefix, after or "", key=self.order)  # not from the start for each page
+        at = bisect.bisect_left(names, self.order(first), key=self.order)
         entries, folders = [], []
         last = None
         while at < len(names) and names[at].startswith(prefix):
