@@ -39,7 +39,7 @@ enum verdict answer_check(const struct answer_want *want, const struct http_head
                           struct err *e)
 {
     ASSERT(headers->status >= 200 && headers->status < 300);
-    ASSERT(want->head || want->page || want->restore ||
+    ASSERT(want->head || want->page || want->restore || want->put ||
            (want->first <= want->last && want->last < want->total));
     if (headers->contradictory) {
         err_set(e, ERR_CORRUPT, "contradictory Content-Length or Content-Range");
@@ -51,7 +51,7 @@ enum verdict answer_check(const struct answer_want *want, const struct http_head
                 want->etag);
         return VERDICT_FAIL;
     }
-    if (want->restore) {
+    if (want->restore || want->put) {
         return VERDICT_DONE;
     }
     if (want->page) {

@@ -15,6 +15,7 @@
 struct answer_want {
     bool head;    /* no body */
     bool restore; /* any 2xx */
+    bool put;     /* any 2xx */
     bool page;    /* a listing: a body of any length that is told */
     bool ranged;  /* bytes first..last of total; else all of them */
     uint64_t first, last, total;

@@ -77,7 +77,7 @@ void client_wake(struct s3_client *client, uint64_t nets)
 void client_submit(struct s3_client *client, struct s3_get *get, const struct client_page *page)
 {
     ASSERT(get->done != NULL);
-    const bool bodyless = page != NULL || get->head || get->restore != NULL;
+    const bool bodyless = page != NULL || get->head || get->restore != NULL || get->put != NULL;
     ASSERT(bodyless || (get->size > 0 && get->into != NULL));
     ASSERT(bodyless ||
            (get->offset < get->object_size && get->size <= get->object_size - get->offset));

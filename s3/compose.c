@@ -11,7 +11,7 @@ static bool has_version(const struct s3_get *get)
     return get->version_id != NULL && get->version_id[0] != '\0';
 }
 
-enum { HEADERS_MAX = 5 + SSE_C_HEADERS }; /* range, ETag, checksum or type, payer, owner */
+enum { HEADERS_MAX = 6 + SSE_C_HEADERS }; /* range, ETag, checksum, type, payer, owner */
 
 /* What a policy has to allow for this request. */
 static const char *action_of(const struct request *request)
@@ -23,6 +23,9 @@ static const char *action_of(const struct request *request)
     }
     if (request->want.restore) {
         return "s3:RestoreObject";
+    }
+    if (request->want.put) {
+        return "s3:PutObject";
     }
     /* Of HEAD, too. */
     return has_version(get) ? "s3:GetObjectVersion" : "s3:GetObject";
@@ -48,15 +51,16 @@ static void fill_want(struct request *request)
     *want = (struct answer_want){
         .head = get->head,
         .restore = get->restore != NULL,
+        .put = get->put != NULL,
         .page = transfer->page != NULL,
-        .etag = get->restore != NULL ? ""
-                : get->etag != NULL  ? get->etag
-                                     : transfer->etag,
+        .etag = get->restore != NULL || get->put != NULL ? ""
+                : get->etag != NULL                      ? get->etag
+                                                         : transfer->etag,
         .region = transfer->endpoint->region,
         .signed_at_ms = -1,
     };
     request->range[0] = '\0';
-    if (want->head || want->restore || want->page) {
+    if (want->head || want->restore || want->put || want->page) {
         return;
     }
     want->first = get->offset + transfer->received;
@@ -94,6 +98,12 @@ static size_t fill_headers(const struct request *request, struct sigv4_pair *ret
     if (request->want.restore) {
         ret[count++] = (struct sigv4_pair){"content-type", "application/xml"};
     }
+    if (request->want.put) {
+        ret[count++] = (struct sigv4_pair){"content-type", request->get->put->content_type};
+    }
+    if (request->want.put && request->get->put->only_new) {
+        ret[count++] = (struct sigv4_pair){"if-none-match", "*"};
+    }
     if (request->get->want_checksum) {
         ret[count++] = (struct sigv4_pair){"x-amz-checksum-mode", "ENABLED"};
     }
@@ -104,7 +114,7 @@ static size_t fill_headers(const struct request *request, struct sigv4_pair *ret
         ret[count++] =
             (struct sigv4_pair){"x-amz-expected-bucket-owner", options->expected_bucket_owner};
     }
-    if (!request->want.page && !request->want.restore) {
+    if (!request->want.page && !request->want.restore && !request->want.put) {
         count += sse_c_headers(&request->client->sse_c, ret + count);
     }
     ASSERT(count <= HEADERS_MAX);
@@ -228,12 +238,15 @@ static bool fill_url(struct request *request)
 
 static struct slice body_of(const struct s3_get *get)
 {
+    if (get->put != NULL) {
+        return get->put->body;
+    }
     return get->restore == NULL ? slice_of("", 0) : slice_of(get->restore, strlen(get->restore));
 }
 
 static const char *method_of(const struct answer_want *want)
 {
-    return want->head ? "HEAD" : want->restore ? "POST" : "GET";
+    return want->head ? "HEAD" : want->restore ? "POST" : want->put ? "PUT" : "GET";
 }
 
 int compose_request(struct request *request, struct sigv4_key_cache *cache, struct err *e)

@@ -129,6 +129,17 @@ struct creds *creds_new(const struct creds_options *options)
     return creds_new_in(options, &system);
 }
 
+int creds_metadata(const char *profile, const char *path, char ret[CREDS_METADATA_SIZE],
+                   struct err *e)
+{
+    const struct creds_system system = {
+        .get_env = process_env, .now_ms = system_now_ms, .sleep_ms = system_sleep_ms};
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* counted; a second one does nothing */
+    const int result = creds_imds_word(&system, profile, path, ret, e);
+    curl_global_cleanup();
+    return result;
+}
+
 void creds_free(struct creds *creds)
 {
     if (creds == NULL) {

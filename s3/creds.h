@@ -56,6 +56,15 @@ void creds_free(struct creds *creds);
  */
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e) MUST_CHECK;
 
+/*
+ * One word of this instance's metadata, as IMDSv2 tells: `path` follows /latest/meta-data/. Asks
+ * again for a few seconds. ERR_NOT_FOUND: no such path, or no metadata service here; ERR_AUTH: it
+ * does not answer as one does. Starts libcurl, so call it before there are threads.
+ */
+enum { CREDS_METADATA_SIZE = 256 };
+int creds_metadata(const char *profile, const char *path, char ret[CREDS_METADATA_SIZE],
+                   struct err *e) MUST_CHECK;
+
 /* The store said that these have expired or are not known: the next creds_get asks again, at most
  * once for the same id and token. */
 void creds_reject(struct creds *creds, const struct creds_value *value);

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "s3/ca_bundle.h"
 #include "s3/handle.h"
 #include "s3/http_headers.h"
 
@@ -101,8 +102,9 @@ static void set_network(CURL *easy, const struct creds_http_request *request)
     handle_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)));
 #endif
     handle_set(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
-    if (request->ca_file != NULL) {
-        handle_set(curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file));
+    const char *const ca_file = request->ca_file != NULL ? request->ca_file : ca_bundle_find();
+    if (ca_file != NULL) {
+        handle_set(curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file));
     }
     if (!request->through_proxy) {
         handle_set(curl_easy_setopt(easy, CURLOPT_PROXY, ""));

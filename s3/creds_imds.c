@@ -381,3 +381,24 @@ char *creds_imds_region(const struct creds_system *system, const char *profile)
                            strspn(answer->body, alphabet) == answer->size;
     return is_region ? xstrdup(answer->body) : NULL;
 }
+
+int creds_imds_word(const struct creds_system *system, const char *profile, const char *path,
+                    char ret[CREDS_METADATA_SIZE], struct err *e)
+{
+    ASSERT(system != NULL && path != NULL);
+    auto_visit struct visit *visit = visit_new(system, profile, e);
+    autofree char *whole = xasprintf("/latest/meta-data/%s", path);
+    if (visit == NULL || get(visit, whole, e) != 0) {
+        return -1;
+    }
+    struct creds_http_answer *answer = &visit->answer;
+    if (answer->status == 404) {
+        return err_set(e, ERR_NOT_FOUND, "instance metadata: there is no %s", path);
+    }
+    trim_end(answer);
+    if (answer->status != 200 || !is_word(answer, CREDS_METADATA_SIZE - 1)) {
+        return refused(path, answer->status, e);
+    }
+    memcpy(ret, answer->body, answer->size + 1);
+    return 0;
+}

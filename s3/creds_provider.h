@@ -110,6 +110,10 @@ int creds_imds_read(const struct creds_system *system, const char *profile, stru
 /* placement/region; NULL when it cannot be had. Caller frees. */
 char *creds_imds_region(const struct creds_system *system, const char *profile);
 
+/* See creds_metadata. */
+int creds_imds_word(const struct creds_system *system, const char *profile, const char *path,
+                    char ret[CREDS_METADATA_SIZE], struct err *e) MUST_CHECK;
+
 /* The credentials document of a role; `text` holds size bytes and is decoded in place. */
 int creds_imds_parse(char *text, size_t size, struct creds_value *ret, struct err *e) MUST_CHECK;
 

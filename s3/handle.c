@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "s3/ca_bundle.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 10000,
@@ -56,8 +57,9 @@ static void set_network(CURL *easy, const struct s3_options *options, bool tls)
         handle_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L));
         handle_set(curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L));
         handle_set(curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
-        if (options->ca_file != NULL) {
-            handle_set(curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file));
+        const char *const ca_file = options->ca_file != NULL ? options->ca_file : ca_bundle_find();
+        if (ca_file != NULL) {
+            handle_set(curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file));
         }
     }
 }

@@ -65,7 +65,10 @@ static void wrap(const struct net *net, const struct s3_get *get, struct err *e)
     if (get->transfer->page != NULL) {
         err_wrap(e, "list s3://%s/%s", bucket, get->key);
     } else {
-        const char *const verb = get->head ? "head" : get->restore != NULL ? "restore" : "get";
+        const char *const verb = get->head              ? "head"
+                                 : get->restore != NULL ? "restore"
+                                 : get->put != NULL     ? "put"
+                                                        : "get";
         err_wrap(e, "%s s3://%s/%s", verb, bucket, get->key);
     }
 }

@@ -11,6 +11,7 @@
 enum {
     EVENTS_MAX = 64, /* at one look; the rest is there at the next */
     WAIT_MAX_MS = 60 * 1000,
+    NUDGE_MS = 1000,
 };
 
 struct poller {
@@ -21,6 +22,7 @@ struct poller {
 
     /* net thread */
     uint64_t due_ms; /* curl's own time; UINT64_MAX: none */
+    uint64_t nudge_ms;
 };
 
 static uint32_t events_of(int what)
@@ -118,6 +120,25 @@ static void take_event(const struct poller *poller, const struct epoll_event *ev
     act(poller, event->data.fd, mask);
 }
 
+/* curl gives each address of a name a share of the time, but up to 8.3 asks for no timer at its end
+ * (curl issue 11920): left alone, a dead address takes all of it and the next one is never tried.
+ * Now and then all transfers are looked at, which also tells of sockets that were exchanged. */
+static void nudge(struct poller *poller)
+{
+    const uint64_t now_ms = clock_mono_ms();
+    if (now_ms < poller->nudge_ms) {
+        return;
+    }
+    poller->nudge_ms = now_ms + NUDGE_MS;
+    int running = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    /* Deprecated as the way to do everything; for a look at everything there is no other. */
+    const CURLMcode code = curl_multi_socket_all(poller->multi, &running);
+#pragma GCC diagnostic pop
+    ASSERT(code == CURLM_OK);
+}
+
 static int wait_ms(const struct poller *poller, uint64_t timeout_ms)
 {
     const uint64_t now_ms = clock_mono_ms();
@@ -138,6 +159,7 @@ void poller_wait(struct poller *poller, uint64_t timeout_ms)
         poller->due_ms = UINT64_MAX;
         act(poller, CURL_SOCKET_TIMEOUT, 0);
     }
+    nudge(poller);
 }
 
 void poller_wake(struct poller *poller)

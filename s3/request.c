@@ -71,7 +71,7 @@ static void choose_sink(struct request *request)
         return;
     }
     struct s3_transfer *transfer = request->get->transfer;
-    if (request->get->restore != NULL) {
+    if (request->get->restore != NULL || request->get->put != NULL) {
         return; /* nothing is wanted; an <Error> may come with a 200 */
     }
     request->sink = transfer->page == NULL ? SINK_INTO : SINK_PAGE;
@@ -160,16 +160,24 @@ void request_free(struct request *request)
     free(request);
 }
 
+static void set_body(CURL *easy, struct slice body)
+{
+    handle_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
+    handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size));
+    handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)body.data));
+}
+
 static void set_method(struct request *request)
 {
     CURL *const easy = request->easy;
     const struct s3_get *const get = request->get;
+    handle_set(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get->put != NULL ? "PUT" : NULL));
     if (get->head) {
         handle_set(curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
     } else if (get->restore != NULL) {
-        handle_set(curl_easy_setopt(easy, CURLOPT_POST, 1L));
-        handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(get->restore)));
-        handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, get->restore));
+        set_body(easy, slice_of(get->restore, strlen(get->restore)));
+    } else if (get->put != NULL) {
+        set_body(easy, get->put->body);
     } else {
         handle_set(curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L));
     }
@@ -241,8 +249,8 @@ static bool is_restored_already(const char *code)
            strcmp(code, "ObjectAlreadyInActiveTierError") == 0;
 }
 
-/* Of a POST ?restore, whatever its status. */
-static enum verdict judge_restore(struct request *request, struct err *e)
+/* Of a POST ?restore or a PUT, whatever its status. */
+static enum verdict judge_write(struct request *request, struct err *e)
 {
     const struct slice body = slice_of_buf(&request->error_body);
     const int status = request->headers.status;
@@ -309,6 +317,20 @@ static void note_for_retries(const struct request *request)
     }
 }
 
+/* A 2xx that answer_check refused, whose body may tell more. */
+static enum verdict judge_refused(struct request *request, struct err *e)
+{
+    const struct slice body = slice_of_buf(&request->error_body);
+    if (answer_is_error(body)) {
+        return judge_error(request, body, e);
+    }
+    *e = request->refusal;
+    if (request->refused == VERDICT_RETRY && answer_is_html(body)) {
+        (void)answer_html(e); /* but asked again: a portal in the middle of a run may go away */
+    }
+    return request->refused;
+}
+
 enum verdict request_judge(struct request *request, CURLcode code, struct err *e)
 {
     note_for_retries(request);
@@ -319,18 +341,14 @@ enum verdict request_judge(struct request *request, CURLcode code, struct err *e
     if (request->sink == SINK_UNDECIDED && (code == CURLE_OK || status >= 300)) {
         choose_sink(request);
     }
-    if (status != 0 && get->restore != NULL) {
-        return judge_restore(request, e);
+    if (status != 0 && (get->restore != NULL || get->put != NULL)) {
+        return judge_write(request, e);
     }
     if (status != 0 && (status < 200 || status >= 300)) {
         return judge_error(request, slice_of_buf(&request->error_body), e);
     }
     if (request->refused != VERDICT_DONE) {
-        if (answer_is_error(slice_of_buf(&request->error_body))) {
-            return judge_error(request, slice_of_buf(&request->error_body), e);
-        }
-        *e = request->refusal;
-        return request->refused;
+        return judge_refused(request, e);
     }
     if (page != NULL && page->body->overflowed) {
         err_set(e, ERR_LIMIT, "a page of more than %d bytes", REQUEST_PAGE_MAX);

@@ -121,6 +121,13 @@ void s3_client_region(struct s3_client *client, char ret[S3_REGION_MAX]);
  * until done() has been called, which happens exactly once, on a net thread, which must not block
  * there.
  */
+/* A small object that is to be written. */
+struct s3_put {
+    struct slice body; /* borrowed */
+    const char *content_type;
+    bool only_new; /* If-None-Match: *; one that is there already stays, and is ERR_CHANGED */
+};
+
 struct s3_get {
     const char *key;        /* raw bytes, not encoded; borrowed */
     const char *etag;       /* If-Match, as listed, without quotes; NULL or "": any */
@@ -133,6 +140,9 @@ struct s3_get {
     /* POST ?restore with this RestoreRequest: S3 begins to bring an archived object back, or does
      * so already; borrowed; offset, size and etag unused; NULL: not that. */
     const char *restore;
+    /* PUT of this object in place of a GET; borrowed; offset, size and etag unused; NULL: not that.
+     * A try whose answer was lost is made again, and may then meet what it has written itself. */
+    const struct s3_put *put;
     unsigned part_number; /* HEAD ?partNumber=N (from 1); 0: none */
     bool want_checksum;   /* send x-amz-checksum-mode: ENABLED */
     void (*done)(struct s3_get *get);

@@ -194,6 +194,10 @@ static void test_refused(void **state)
          "replaced"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 86\r\n\r\n" ERROR_BODY("InternalError"), ERR_RETRY,
          "InternalError: words"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>", ERR_CONFIG,
+         "200: a page of HTML"},
+        {"HTTP/1.1 200 OK\r\nETag: \"e2\"\r\nContent-Length: 13\r\n\r\n<html></html>", ERR_CHANGED,
+         "replaced"},
         {"HTTP/1.1 412 X\r\nContent-Length: 0\r\n\r\n", ERR_CHANGED, "412"},
         {"HTTP/1.1 400 X\r\nContent-Type: text/html\r\nContent-Length: 19\r\n\r\n"
          "<html>Bad</br><html",
