@@ -12,6 +12,8 @@ int verify_run(const struct config *config, struct err *e) MUST_CHECK;
 int doctor_run(const struct config *config, struct err *e) MUST_CHECK;
 int status_run(const struct config *config, struct err *e) MUST_CHECK;
 int policy_run(const struct config *config, struct err *e) MUST_CHECK;
+int ring_plan_run(const struct config *config, struct err *e) MUST_CHECK;
+int ring_status_run(const struct config *config, struct err *e) MUST_CHECK;
 int help_run(const struct config *config, struct err *e) MUST_CHECK;
 int version_run(const struct config *config, struct err *e) MUST_CHECK;
 

@@ -32,6 +32,9 @@ void config_free(struct config *config)
     free((void *)config->selection.exclude.names);
     free((void *)config->replace.names);
     free((void *)config->after.names);
+    free((void *)config->rack_zones.names);
+    free((void *)config->slot_ips.names);
+    free(config->chosen);
     free((void *)config->table_map.names);
     free(config->map.items);
     free(config->selection.pins);
@@ -107,8 +110,13 @@ static int settle_range(struct option_bag *bag, struct err *e)
 static int read_plan(struct config *config, struct option_bag *bag, struct err *e)
 {
     const struct option_value *plan = option_bag_last(bag, OPTION_PLAN);
-    if (plan == NULL) {
+    const struct option_value *ring = option_bag_last(bag, OPTION_RING);
+    if (plan == NULL && ring == NULL) {
         return 0;
+    }
+    if (plan != NULL && ring != NULL) {
+        err_set(e, ERR_CONFIG, "%s: excludes %s", ring->origin, plan->origin);
+        return err_hint(e, "give either");
     }
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const enum option_id id = (enum option_id)i;
@@ -118,11 +126,12 @@ static int read_plan(struct config *config, struct option_bag *bag, struct err *
         }
         if (bag->values[id].rank == RANK_FLAG) {
             err_set(e, ERR_CONFIG, "%s: the saved plan says it already", value->origin);
-            return err_hint(e, "leave it out, or leave out --plan");
+            return err_hint(e, "leave it out, or leave out --%s", plan == NULL ? "ring" : "plan");
         }
         option_bag_drop(bag, id);
     }
-    return plan_json_load(bag, plan->text, config, e);
+    /* A ring's plan may lie in S3: it is read once it is known how to get there. */
+    return plan == NULL ? 0 : plan_json_load(bag, plan->text, config, e);
 }
 
 static int take_values(struct config *config, const struct option_bag *bag, struct err *e)
@@ -136,6 +145,12 @@ static int take_values(struct config *config, const struct option_bag *bag, stru
     return 0;
 }
 
+static const char *join_words(struct config *config, const struct option_bag *bag)
+{
+    autofree char *name = xasprintf("%s %s", bag->words[0], bag->words[1]);
+    return config_own_text(config, name);
+}
+
 static void take_words(struct config *config, const struct option_bag *bag)
 {
     config->argument = bag->word_count > 0 ? bag->words[0] : NULL;
@@ -146,11 +161,15 @@ static void take_words(struct config *config, const struct option_bag *bag)
     case COMMAND_VERIFY:
     case COMMAND_POLICY:
     case COMMAND_DOCTOR:
+    case COMMAND_RING_PLAN:
         config->source = config->argument != NULL ? config->argument : bag->source;
+        break;
+    case COMMAND_HELP: /* a command's name can be two words */
+        config->argument = bag->word_count < 2 ? config->argument : join_words(config, bag);
         break;
     case COMMAND_DECODE:
     case COMMAND_STATUS:
-    case COMMAND_HELP:
+    case COMMAND_RING_STATUS:
     case COMMAND_VERSION:
         break;
     }
@@ -164,11 +183,13 @@ static bool needs_source(const struct config *config)
     case COMMAND_VERIFY:
     case COMMAND_POLICY:
     case COMMAND_DOCTOR:
+    case COMMAND_RING_PLAN:
         return true;
     case COMMAND_RESTORE:
-        return config->plan_in == NULL;
+        return config->plan_in == NULL && config->ring == NULL;
     case COMMAND_DECODE:
     case COMMAND_STATUS:
+    case COMMAND_RING_STATUS:
     case COMMAND_HELP:
     case COMMAND_VERSION:
         break;
@@ -219,6 +240,10 @@ static int check_whole(const struct config *config, struct err *e)
     if (config->command == COMMAND_RESTORE && config->target_count == 0) {
         err_set(e, ERR_CONFIG, "restore: no --into DIR was given");
         return err_hint(e, "name the data directory to restore to");
+    }
+    if ((config->ring == NULL) != (config->slot == NULL)) {
+        err_set(e, ERR_CONFIG, "--ring and --slot: one of the two is missing");
+        return err_hint(e, "give both, as --ring s3://BUCKET/PREFIX/plans/ID.json --slot auto");
     }
     if (config->plan_schema && (config->json || config->plan_out != NULL)) {
         err_set(e, ERR_CONFIG, "--schema: prints CQL in place of a plan, not with %s",

@@ -23,6 +23,8 @@ enum command {
     COMMAND_STATUS,
     COMMAND_POLICY,
     COMMAND_DOCTOR,
+    COMMAND_RING_PLAN,
+    COMMAND_RING_STATUS,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -54,6 +56,8 @@ struct config {
     struct name_list table_map; /* --table-map FROM=TO, as given */
     struct table_map map;       /* what these two say */
     struct name_list after;     /* --after COMMAND, in order; words_split() takes each */
+    const char *history;        /* --history DIR: the stamp on the root volume; NULL: none */
+    const char *restore_id;     /* --restore-id; NULL: none, or the ring plan's */
     const char *plan_in;        /* restore --plan FILE */
     const char *plan_id;        /* the id of that plan; NULL: none was given */
     const char *plan_out;       /* plan --out FILE */
@@ -62,6 +66,15 @@ struct config {
     bool decode_raw;            /* decode --raw: no magic means one raw Snappy block */
     double sample;              /* verify --sample: share of files in (0, 1] */
     uint64_t seed;              /* verify --seed */
+
+    /* A ring: what one plan says for all of its nodes */
+    const char *ring;            /* the plan: s3://BUCKET/PREFIX/plans/ID.json or a file */
+    const char *slot;            /* restore --slot: its number, or "auto" */
+    const char *state;           /* ring plan --state: where plans, reports and claims are kept */
+    const char *identities;      /* ring plan --identities FILE */
+    struct name_list rack_zones; /* ring plan --rack-zone RACK=ZONE */
+    struct name_list slot_ips;   /* ring plan --slot-ip SLOT=IP */
+    struct ring_choice *chosen;  /* set from the plan, before a restore: its slot; else NULL */
 
     /* The node that the files are for */
     struct cassandra_version cassandra_version; /* --cassandra-version */

@@ -30,7 +30,7 @@ config_take_fn config_take_text, config_take_flag, config_take_u64, config_take_
 config_take_fn config_take_tables, config_take_tokens, config_take_at, config_take_time,
     config_take_range, config_take_system_auth, config_take_offset, config_take_into,
     config_take_out, config_take_sample, config_take_version, config_take_owner, config_take_url,
-    config_take_account, config_take_commands, config_take_payer;
+    config_take_account, config_take_commands, config_take_payer, config_take_id, config_take_pairs;
 
 /* config_take_map.c */
 config_take_fn config_take_as, config_take_table_map;

@@ -79,6 +79,21 @@ int config_take_commands(const struct config_field *field, struct config *config
     return 0;
 }
 
+int config_take_pairs(const struct config_field *field, struct config *config,
+                      const struct option_values *values, struct err *e)
+{
+    struct name_list *list = (struct name_list *)config_field_place(field, config);
+    for (size_t i = 0; i < values->count; i++) {
+        const struct option_value *value = &values->items[i];
+        const char *equals = strchr(value->text, '=');
+        if (equals == NULL || equals == value->text || equals[1] == '\0') {
+            return config_bad_value(value, "is not of the form NAME=VALUE", "write a=b", e);
+        }
+        add_name(list, value->text);
+    }
+    return 0;
+}
+
 int config_take_tokens(const struct config_field *field, struct config *config,
                        const struct option_values *values, struct err *e)
 {
@@ -311,6 +326,21 @@ int config_take_payer(const struct config_field *field, struct config *config,
     const struct option_value *value = config_last(values);
     if (strcmp(value->text, "requester") != 0) {
         return config_bad_value(value, "is none of its values", "write requester", e);
+    }
+    return config_take_text(field, config, values, e);
+}
+
+/* It becomes part of names of objects. */
+int config_take_id(const struct config_field *field, struct config *config,
+                   const struct option_values *values, struct err *e)
+{
+    enum { ID_MAX = 128 }; /* twice a SHA-256 in hex */
+    static const char GOOD[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const struct option_value *value = config_last(values);
+    const size_t size = strlen(value->text);
+    if (size == 0 || size > ID_MAX || value->text[0] == '.' || strspn(value->text, GOOD) != size) {
+        return config_bad_value(value, "is no name",
+                                "write up to 128 letters, digits, '-', '_' and '.'", e);
     }
     return config_take_text(field, config, values, e);
 }

@@ -45,6 +45,12 @@ int earlier_check(const struct target *target, struct err *e)
                : safe_path_scan(first->home, "earlier", check_entry, (void *)(uintptr_t)target, e);
 }
 
+bool earlier_holds(const struct target *target)
+{
+    struct err why = ERR_INIT;
+    return earlier_check(target, &why) != 0 && why.kind == ERR_REFUSED;
+}
+
 /* When the restore of a stamp was finished, as the stamp has it. */
 static char *time_of(const char *stamp)
 {

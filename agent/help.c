@@ -56,6 +56,16 @@ static const struct {
          "nothing.",
          {"penates doctor s3://bucket/backup --into /var/lib/cassandra/data",
           "penates doctor s3://bucket/backup --cluster prod --json"}},
+    [COMMAND_RING_PLAN] =
+        {"Makes the plan of a whole ring: one slot a node, with its rack, token, restore point "
+         "and\n"
+         "bytes, and what is left out and why. Each node then restores its slot of it.",
+         {"penates ring plan s3://bucket/backup --cluster prod --state s3://state/prod",
+          "penates ring plan s3://bucket/backup --rack-zone us-east-1a=eu-west-1a --out "
+          "ring.json"}},
+    [COMMAND_RING_STATUS] = {"Shows what each node of a ring has last reported. Writes nothing.",
+                             {"penates ring status s3://state/prod/plans/ID.json",
+                              "penates ring status s3://state/prod/plans/ID.json --json"}},
     [COMMAND_HELP] = {"Explains a command, or lists them all.",
                       {"penates help", "penates help restore"}},
     [COMMAND_VERSION] = {"Prints the version of penates and of the libraries it runs with.",
@@ -129,7 +139,7 @@ static void print_overview(void)
                  "directory.\n\nusage: penates COMMAND [options]\n\nCommands:\n");
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         const struct command_info *info = options_command((enum command)i);
-        (void)printf("  %-10s%-20s%s\n", info->name, info->words, info->summary);
+        (void)printf("  %-12s%-20s%s\n", info->name, info->words, info->summary);
     }
     (void)printf(
         "\nSOURCE is s3://BUCKET[/BASE] or a directory that mirrors such a base.\n"

@@ -110,5 +110,8 @@ char *identity_of(const struct config *config, const char *source_name)
         put_option(file, OPTION_AS, config->as);
     }
     put_names(file, OPTION_TABLE_MAP, &config->table_map);
+    if (config->restore_id != NULL) {
+        put_option(file, OPTION_RESTORE_ID, config->restore_id);
+    }
     return mem_file_close(&mem);
 }

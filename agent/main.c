@@ -3,6 +3,7 @@
 
 #include "agent/commands.h"
 #include "agent/decode.h"
+#include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
 
 static int run(const struct config *config, struct err *e)
@@ -25,6 +26,10 @@ static int run(const struct config *config, struct err *e)
         return policy_run(config, e);
     case COMMAND_DOCTOR:
         return doctor_run(config, e);
+    case COMMAND_RING_PLAN:
+        return ring_plan_run(config, e);
+    case COMMAND_RING_STATUS:
+        return ring_status_run(config, e);
     case COMMAND_HELP:
         return help_run(config, e);
     case COMMAND_VERSION:
@@ -37,10 +42,14 @@ int main(int argc, char **argv)
 {
     struct config *config = NULL;
     struct err e = ERR_INIT;
+    log_init();
     signals_install();
     int result = config_load(argc, argv, &config, &e);
     if (result == 0) {
         log_set_level(config->log_level);
+        result = config->ring == NULL ? 0 : ring_slot_choose(config, &e);
+    }
+    if (result == 0) {
         result = run(config, &e);
     }
     config_free(config);

@@ -59,6 +59,9 @@ struct manifest_parser {
     bool has_size;
     uint64_t plain_size;
     char key[STRING_SIZE_MAX + 1];
+    bool in_info;      /* v2: inside "info", which lies beside "data" */
+    bool rack_is_next; /* its "rack" was just named */
+    char rack[MANIFEST_RACK_SIZE];
 };
 
 static void *hook_malloc(void *ctx, size_t size)
@@ -145,11 +148,29 @@ static int report_entry(struct manifest_parser *parser)
     return parser->fn(parser->ctx, &entry, parser->e) == 0 ? GO_ON : STOP;
 }
 
+/* It goes into a plan that operators read, so it is a word of visible characters or nothing. */
+static void take_rack(struct manifest_parser *parser, const unsigned char *text, size_t size)
+{
+    parser->rack_is_next = false;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] <= ' ' || text[i] > '~') {
+            return;
+        }
+    }
+    if (size < sizeof(parser->rack)) {
+        memcpy(parser->rack, text, size);
+        parser->rack[size] = '\0';
+    }
+}
+
 static int on_string(void *ctx, const unsigned char *text, size_t size)
 {
     struct manifest_parser *parser = ctx;
     if (check_string(parser, size) == STOP) {
         return STOP;
+    }
+    if (parser->rack_is_next) {
+        take_rack(parser, text, size);
     }
     if (wanted_here(parser) != WANT_KEY) {
         return expect_other(parser);
@@ -234,9 +255,11 @@ static int on_map_key(void *ctx, const unsigned char *name, size_t size)
 {
     struct manifest_parser *parser = ctx;
     parser->field = WANT_ANYTHING;
+    const struct slice key = slice_of(name, size);
+    parser->in_info = parser->v2 && (parser->depth == 1 ? slice_is(key, "info") : parser->in_info);
+    parser->rack_is_next = parser->in_info && parser->depth == 2 && slice_is(key, "rack");
     for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
-        if (FIELDS[i].depth == parser->depth && strlen(FIELDS[i].name) == size &&
-            memcmp(FIELDS[i].name, name, size) == 0) {
+        if (FIELDS[i].depth == parser->depth && slice_is(key, FIELDS[i].name)) {
             parser->field = FIELDS[i].wanted;
         }
     }
@@ -291,6 +314,11 @@ struct manifest_parser *manifest_parser_new(bool v2, manifest_entry_fn *fn, void
     parser->yajl = yajl_alloc(&CALLBACKS, &hooks, parser);
     ASSERT(parser->yajl != NULL);
     return parser;
+}
+
+const char *manifest_parser_rack(const struct manifest_parser *parser)
+{
+    return parser->rack;
 }
 
 void manifest_parser_free(struct manifest_parser *parser)

@@ -28,6 +28,10 @@ int manifest_parser_push(struct manifest_parser *parser, struct slice bytes,
                          struct err *e) MUST_CHECK;
 /* After the last byte: ERR_TRUNCATED when the document is open or absent. */
 int manifest_parser_finish(struct manifest_parser *parser, struct err *e) MUST_CHECK;
+/* info.rack of v2, as far as it was read: Priam's name of the node's rack, which is an availability
+ * zone; "" when it is not told, or is no word. Borrowed. */
+enum { MANIFEST_RACK_SIZE = 64 };
+const char *manifest_parser_rack(const struct manifest_parser *parser);
 void manifest_parser_free(struct manifest_parser *parser);
 
 #endif

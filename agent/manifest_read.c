@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "agent/manifest.h"
 #include "agent/plan.h"
 #include "agent/stored_read.h"
 
@@ -57,7 +56,7 @@ static int on_plain(void *ctx, struct slice plain, struct err *e)
 
 int manifest_read(const struct config *config, struct source *source,
                   const struct catalog_node *node, const struct catalog_manifest *manifest,
-                  manifest_file_fn *fn, void *ctx, struct err *e)
+                  manifest_file_fn *fn, void *ctx, char ret_rack[MANIFEST_RACK_SIZE], struct err *e)
 {
     struct backup_key key;
     const char *why;
@@ -81,6 +80,8 @@ int manifest_read(const struct config *config, struct source *source,
         /* A manifest that is cut is as useless as one that is wrong: there is nothing to go on. */
         e->kind = e->kind == ERR_TRUNCATED ? ERR_CORRUPT : e->kind;
         result = err_wrap(e, "manifest '%s'", manifest->key);
+    } else if (ret_rack != NULL) {
+        (void)snprintf(ret_rack, MANIFEST_RACK_SIZE, "%s", manifest_parser_rack(reading.parser));
     }
     manifest_parser_free(reading.parser);
     buf_done(&reading.whole);

@@ -7,6 +7,7 @@
 
 #include "agent/backup_key.h"
 #include "agent/catalog.h"
+#include "agent/manifest.h"
 
 /* One file that the manifest names; borrowed, valid during the call. */
 struct manifest_file {
@@ -21,10 +22,13 @@ typedef int manifest_file_fn(void *ctx, const struct manifest_file *file, struct
 /*
  * Blocks. ERR_CORRUPT: empty, cut, not a manifest, or stored as it claims not to be; ERR_REFUSED:
  * it names a file that is not below the node, or an unsafe name; ERR_CHANGED: replaced meanwhile;
- * or as the source or `fn` does. Every text names the manifest's key.
+ * or as the source or `fn` does. Every text names the manifest's key. ret_rack gets the node's
+ * rack,
+ * "" when the manifest does not tell; NULL: nobody wants to know.
  */
 int manifest_read(const struct config *config, struct source *source,
                   const struct catalog_node *node, const struct catalog_manifest *manifest,
-                  manifest_file_fn *fn, void *ctx, struct err *e) MUST_CHECK;
+                  manifest_file_fn *fn, void *ctx, char ret_rack[MANIFEST_RACK_SIZE],
+                  struct err *e) MUST_CHECK;
 
 #endif

@@ -7,21 +7,34 @@
 struct args {
     int argc, at;
     char **argv;
-    bool only_words; /* after "--" */
+    bool only_words;    /* after "--" */
+    const char *family; /* "ring", when the next word completes the command's name; else NULL */
     bool has_command;
     enum command command;
 };
 
+static int take_command(struct args *args, const char *word, struct err *e)
+{
+    ASSERT(!args->has_command);
+    if (args->family == NULL && options_is_family(word)) {
+        args->family = word;
+        return 0;
+    }
+    autofree char *name =
+        args->family == NULL ? xstrdup(word) : xasprintf("%s %s", args->family, word);
+    if (!options_find_command(name, &args->command)) {
+        err_set(e, ERR_CONFIG, "%s: there is no such command", name);
+        return err_hint(e, "the nearest is '%s'; see 'penates help'",
+                        options_nearest_command(name));
+    }
+    args->has_command = true;
+    return 0;
+}
+
 static int take_word(struct args *args, struct option_bag *bag, const char *word, struct err *e)
 {
     if (!args->has_command) {
-        if (!options_find_command(word, &args->command)) {
-            err_set(e, ERR_CONFIG, "%s: there is no such command", word);
-            return err_hint(e, "the nearest is '%s'; see 'penates help'",
-                            options_nearest_command(word));
-        }
-        args->has_command = true;
-        return 0;
+        return take_command(args, word, e);
     }
     const struct command_info *info = options_command(args->command);
     if (bag->word_count == info->words_max) {
@@ -133,6 +146,10 @@ int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum com
     if (!args.has_command && option_bag_last(bag, OPTION_HELP) != NULL) {
         *ret_command = COMMAND_HELP;
         return 0;
+    }
+    if (!args.has_command && args.family != NULL) {
+        err_set(e, ERR_CONFIG, "%s: is half a command's name", args.family);
+        return err_hint(e, "see 'penates help'");
     }
     if (!args.has_command) {
         err_set(e, ERR_CONFIG, "command line: no command was given");

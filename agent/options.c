@@ -13,10 +13,14 @@ enum {
     STATUS = 1u << COMMAND_STATUS,
     POLICY = 1u << COMMAND_POLICY,
     DOCTOR = 1u << COMMAND_DOCTOR,
+    RING_PLAN = 1u << COMMAND_RING_PLAN,
+    RING_STATUS = 1u << COMMAND_RING_STATUS,
     /* Those that choose a restore point. */
-    SELECT = PLAN | RESTORE | VERIFY | DOCTOR,
+    SELECT = PLAN | RESTORE | VERIFY | DOCTOR | RING_PLAN,
     /* Those that read the source. */
-    READ = LIST | SELECT,
+    READ = LIST | SELECT | RING_STATUS,
+    /* Those of them that read a backup. */
+    BACKUP = LIST | SELECT,
     /* Those that move data. */
     MOVE = RESTORE | VERIFY,
     /* Those that have a target. */
@@ -39,16 +43,20 @@ static const struct command_info commands[COMMAND_COUNT] = {
                         "print the least IAM policy that a restore needs"},
     [COMMAND_DOCTOR] = {"doctor", "SOURCE [--into DIR]", 0, 1,
                         "check one by one what a restore needs"},
-    [COMMAND_HELP] = {"help", "[COMMAND]", 0, 1, "explain a command"},
+    [COMMAND_RING_PLAN] = {"ring plan", "SOURCE", 0, 1,
+                           "write down which node of a new ring restores what"},
+    [COMMAND_RING_STATUS] = {"ring status", "RING", 1, 1,
+                             "show how far each node of a ring is, from anywhere"},
+    [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "explain a command"},
     [COMMAND_VERSION] = {"version", "", 0, 0, "print the version and that of the libraries"},
 };
 
 static const struct option_info options[OPTION_COUNT] = {
-    [OPTION_CLUSTER] = {"cluster", 0, "NAME", GROUP_SELECTION, READ | POLICY,
+    [OPTION_CLUSTER] = {"cluster", 0, "NAME", GROUP_SELECTION, BACKUP | POLICY,
                         "cluster in the backup; default: the only one"},
-    [OPTION_SOURCE_REGION] = {"source-region", 0, "REGION", GROUP_SELECTION, READ | POLICY,
+    [OPTION_SOURCE_REGION] = {"source-region", 0, "REGION", GROUP_SELECTION, BACKUP | POLICY,
                               "region in the keys of a v1 backup; default: the only one"},
-    [OPTION_TOKEN] = {"token", 0, "TOKEN", GROUP_SELECTION, READ,
+    [OPTION_TOKEN] = {"token", 0, "TOKEN", GROUP_SELECTION, BACKUP,
                       "node to restore; repeatable; 'all' for every node; default: the only one"},
     [OPTION_AT] =
         {"at", 0, "TIME", GROUP_SELECTION, SELECT,
@@ -56,11 +64,11 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_RANGE] = {"range", 0, "START,END", GROUP_SELECTION, SELECT,
                       "Priam's own form and bounds; 'default' is the last 24 hours; excludes --at"},
     [OPTION_SOURCE_VERSION_AT] =
-        {"source-version-at", 0, "TIME", GROUP_SELECTION, READ | POLICY,
+        {"source-version-at", 0, "TIME", GROUP_SELECTION, BACKUP | POLICY,
          "read a versioned bucket as it was at TIME: what was deleted since comes back"},
     [OPTION_SNAPSHOT_ONLY] = {"snapshot-only", 0, NULL, GROUP_SELECTION, SELECT,
                               "leave the incrementals out"},
-    [OPTION_FORMAT] = {"format", 0, "auto|v1|v2", GROUP_SELECTION, READ | POLICY,
+    [OPTION_FORMAT] = {"format", 0, "auto|v1|v2", GROUP_SELECTION, BACKUP | POLICY,
                        "dialect of the backup; default: auto"},
     [OPTION_INCLUDE] = {"include", 0, "KS.TABLE", GROUP_SELECTION, SELECT,
                         "only these tables; KS.* allowed; comma list; repeatable"},
@@ -72,7 +80,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_ALLOW_INCOMPLETE] = {"allow-incomplete", 0, NULL, GROUP_SELECTION, SELECT,
                                  "use a restore point with missing objects; the report names them"},
     [OPTION_V1_UTC_OFFSET] =
-        {"v1-utc-offset", 0, "OFFSET", GROUP_SELECTION, READ,
+        {"v1-utc-offset", 0, "OFFSET", GROUP_SELECTION, BACKUP,
          "zone of the times in v1 keys of an old Priam, as +02:00; default: UTC"},
 
     [OPTION_INTO] = {"into", 0, "DIR", GROUP_TARGET, PUT,
@@ -100,10 +108,27 @@ static const struct option_info options[OPTION_COUNT] = {
                    "add the one selected table to this one of the target; KS.TABLE-ID allowed"},
     [OPTION_TABLE_MAP] = {"table-map", 0, "KS.TABLE=KS2.TABLE2", GROUP_TARGET, PUT,
                           "as --as for this table; KS.*=KS2.* allowed; comma list; repeatable"},
+    [OPTION_HISTORY] = {"history", 0, "DIR", GROUP_TARGET, RESTORE,
+                        "a second stamp in DIR, on the root volume: a lost data volume is refused"},
+    [OPTION_RESTORE_ID] = {"restore-id", 0, "ID", GROUP_TARGET, RESTORE | RING_STATUS,
+                           "name of this restore; another name means another restore"},
     [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
                      "run this saved plan; refused when the source no longer matches it"},
 
-    [OPTION_OUT] = {"out", 'o', "FILE", GROUP_COMMAND, PLAN | DECODE,
+    [OPTION_RING] = {"ring", 0, "RING", GROUP_TARGET, RESTORE,
+                     "take source, token and instant from this ring plan: s3://... or a file"},
+    [OPTION_SLOT] = {"slot", 0, "N|auto", GROUP_TARGET, RESTORE,
+                     "which node of --ring this is; auto: its tag restore.slot, or its address"},
+
+    [OPTION_STATE] = {"state", 0, "s3://BUCKET/PREFIX", GROUP_COMMAND, RING_PLAN,
+                      "keep the ring plan there, where its nodes report to"},
+    [OPTION_RACK_ZONE] = {"rack-zone", 0, "RACK=ZONE", GROUP_COMMAND, RING_PLAN,
+                          "availability zone of a rack's new nodes; default: the rack; repeatable"},
+    [OPTION_SLOT_IP] = {"slot-ip", 0, "SLOT=IP", GROUP_COMMAND, RING_PLAN,
+                        "private address of the new node in this slot; repeatable"},
+    [OPTION_IDENTITIES] = {"identities", 0, "FILE", GROUP_COMMAND, RING_PLAN,
+                           "Priam's InstanceIdentity, as 'aws sdb select' prints it: racks"},
+    [OPTION_OUT] = {"out", 'o', "FILE", GROUP_COMMAND, PLAN | DECODE | RING_PLAN,
                     "write the plan as JSON, or the plain bytes, to FILE"},
     [OPTION_SCHEMA] = {"schema", 0, NULL, GROUP_COMMAND, PLAN,
                        "print the tables' definitions as CQL, in place of the plan"},
@@ -172,8 +197,8 @@ static const struct option_info options[OPTION_COUNT] = {
 
     [OPTION_CONFIG] = {"config", 0, "FILE", GROUP_CONFIGURATION, WORK,
                        "lines 'option = value'; default: /etc/penates/penates.conf if it exists"},
-    [OPTION_PRIAM_PROPERTIES] = {"priam-properties", 0, "FILE", GROUP_CONFIGURATION, READ | POLICY,
-                                 "Priam's properties, for what nothing else says"},
+    [OPTION_PRIAM_PROPERTIES] = {"priam-properties", 0, "FILE", GROUP_CONFIGURATION,
+                                 BACKUP | POLICY, "Priam's properties, for what nothing else says"},
     [OPTION_HELP] = {"help", 'h', NULL, GROUP_CONFIGURATION, EVERY, "explain the command"},
     [OPTION_VERSION] = {"version", 0, NULL, GROUP_CONFIGURATION, EVERY,
                         "print the version and that of the libraries"},
@@ -237,6 +262,11 @@ enum option_id options_find_letter(char letter)
         i++;
     }
     return (enum option_id)i;
+}
+
+bool options_is_family(const char *word)
+{
+    return strcmp(word, "ring") == 0;
 }
 
 bool options_find_command(const char *name, enum command *ret)

@@ -43,7 +43,15 @@ enum option_id {
     OPTION_AFTER,
     OPTION_AS,
     OPTION_TABLE_MAP,
+    OPTION_HISTORY,
+    OPTION_RESTORE_ID,
     OPTION_PLAN,
+    OPTION_RING,
+    OPTION_SLOT,
+    OPTION_STATE,
+    OPTION_RACK_ZONE,
+    OPTION_SLOT_IP,
+    OPTION_IDENTITIES,
     OPTION_OUT,
     OPTION_SCHEMA,
     OPTION_RAW,
@@ -117,7 +125,9 @@ bool options_is_planned(enum option_id id);
 /* By whole name, without dashes; OPTION_COUNT: none. */
 enum option_id options_find(const char *name, size_t size);
 enum option_id options_find_letter(char letter);
-/* False: no such command. */
+/* "ring plan": some commands have a family's name before their own. */
+bool options_is_family(const char *word);
+/* By whole name; false: no such command. */
 bool options_find_command(const char *name, enum command *ret);
 
 /* The existing name that `name` resembles most; literals. */

@@ -94,6 +94,7 @@ static inline bool plan_is_staged(const struct plan_table *table)
 /* One node's restore point. */
 struct plan_node {
     const char *cluster, *region /* "" in v2 */, *token;
+    const char *rack; /* as a v2 manifest tells, else "" */
     bool v2;
     const char *manifest_key;
     const char *manifest_etag;

@@ -135,10 +135,12 @@ static int on_manifest_file(void *ctx, const struct manifest_file *file, struct 
 static int read_manifest(struct plan_work *work, struct manifest_span *span, struct err *e)
 {
     const uint64_t before = source_stats(work->source).requests;
+    char rack[MANIFEST_RACK_SIZE];
     if (manifest_read(work->config, work->source, work->choice->node,
-                      &work->choice->manifests.items[0], on_manifest_file, span, e) < 0) {
+                      &work->choice->manifests.items[0], on_manifest_file, span, rack, e) < 0) {
         return -1;
     }
+    work->node->rack = arena_intern(work->plan->strings, rack, strlen(rack));
     work->manifest_requests += source_stats(work->source).requests - before;
     if (work->candidates.count == 0 && work->plan->skipped_count == 0) {
         plan_notes_warn(work->plan, work->node->manifest_key, 0, 0, "the manifest names no file");

@@ -179,6 +179,12 @@ void progress_add_skipped(struct progress *progress, uint64_t stored_bytes)
     atomic_fetch_add_explicit(&progress->stored_skipped, stored_bytes, memory_order_relaxed);
 }
 
+void progress_done(const struct progress *progress, uint64_t *ret_files, uint64_t *ret_stored)
+{
+    *ret_files = atomic_load(&progress->files) + atomic_load(&progress->files_skipped);
+    *ret_stored = atomic_load(&progress->stored) + atomic_load(&progress->stored_skipped);
+}
+
 void progress_stop(struct progress *progress)
 {
     if (!progress->drawing) {

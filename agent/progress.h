@@ -17,6 +17,8 @@ void progress_add_stored(struct progress *progress, uint64_t bytes);
 void progress_add_file(struct progress *progress);
 /* Finished by an earlier run: counts as done, not into the rate. */
 void progress_add_skipped(struct progress *progress, uint64_t stored_bytes);
+/* What is done, by earlier runs too. */
+void progress_done(const struct progress *progress, uint64_t *ret_files, uint64_t *ret_stored);
 /* Ends the drawing; the status line is removed. */
 void progress_stop(struct progress *progress);
 void progress_free(struct progress *progress);

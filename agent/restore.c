@@ -13,6 +13,8 @@
 #include "agent/node_setup.h"
 #include "agent/plan_print.h"
 #include "agent/report_out.h"
+#include "agent/ring/ring_report.h"
+#include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
 #include "agent/target.h"
 
@@ -25,6 +27,7 @@ struct restore {
     uint8_t *take; /* what is still to be fetched, one flag a file */
     struct progress *progress;
     struct report *report;
+    struct ring_report *ring_report; /* NULL: nobody is told */
     struct node_setup setup;
     bool begun; /* there is a journal that can note a failure */
     bool done;  /* nothing was left to do */
@@ -99,6 +102,9 @@ static int make_plan(struct restore *restore, struct err *e)
     }
     const struct plan *plan = restore->plan;
     ASSERT(plan != NULL);
+    if (restore->config.chosen != NULL && ring_slot_check(restore->config.chosen, plan, e) != 0) {
+        return -1;
+    }
     const char *wanted = restore->config.plan_id;
     if (wanted != NULL && strcmp(wanted, plan->id) != 0) {
         err_set(e, ERR_REFUSED, "%s: the source no longer matches this plan (%.12s, now %.12s)",
@@ -166,6 +172,7 @@ static int transfer(struct restore *restore, struct err *e)
         .on_result = report_add_file,
         .ctx = restore->report,
     };
+    ring_report_follow(restore->ring_report, restore->progress);
     const int result = transfer_run(&options, e);
     progress_stop(restore->progress);
     return result;
@@ -181,7 +188,9 @@ static int finish(struct restore *restore, struct err *e)
     const struct s3_stats stats = source_stats(restore->source);
     report_end(restore->report, REPORT_RESTORED, &stats, NULL);
     autofree char *text = report_json(restore->report);
-    return target_finish(restore->target, restore->plan, text, e);
+    return target_finish(restore->target, restore->plan, text, e) != 0
+               ? -1
+               : target_keep_history(restore->target, e);
 }
 
 /* The files and what tells of them are in place: whatever becomes of the commands, a rerun comes
@@ -202,7 +211,8 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     if (restore->done) {
-        return node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
+        return target_keep_history(restore->target, e) != 0 ||
+                       node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
                    : run_after(restore, e);
     }
@@ -224,6 +234,18 @@ static int restore_all(struct restore *restore, struct err *e)
     return run_after(restore, e);
 }
 
+static int end(struct restore *restore, int result, struct err *e)
+{
+    const struct s3_stats stats = source_stats(restore->source);
+    const enum report_outcome good = restore->done ? REPORT_ALREADY_RESTORED : REPORT_RESTORED;
+    result = report_out(restore->report, good, &stats, result, e);
+    const struct report_counts counts = report_count_all(restore->report);
+    const enum report_outcome bad = e->kind == ERR_CANCELLED ? REPORT_INTERRUPTED : REPORT_FAILED;
+    ring_report_end(restore->ring_report, result == 0 ? good : bad, &counts,
+                    result == 0 ? NULL : e);
+    return result;
+}
+
 int restore_run(const struct config *config, struct err *e)
 {
     struct restore restore __attribute__((cleanup(restore_done))) = {.config = *config};
@@ -234,11 +256,10 @@ int restore_run(const struct config *config, struct err *e)
     ASSERT(restore.source != NULL);
     restore.report = report_new(&restore.config, restore.source->name);
     report_set_setup(restore.report, &restore.setup);
+    restore.ring_report = ring_report_start(&restore.config);
     const int result = restore_all(&restore, e);
     if (result != 0 && restore.begun && e->kind != ERR_CANCELLED) {
         target_record_failure(restore.target, e->text);
     }
-    const struct s3_stats stats = source_stats(restore.source);
-    const enum report_outcome good = restore.done ? REPORT_ALREADY_RESTORED : REPORT_RESTORED;
-    return report_out(restore.report, good, &stats, result, e);
+    return end(&restore, result, e);
 }

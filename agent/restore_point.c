@@ -205,8 +205,9 @@ static int judge(void *ctx, size_t index, struct err *e)
     }
     struct naming naming = {.selection = &finding->config->selection, .judgement = judgement};
     judgement->trouble = ERR_INIT;
-    const int result = manifest_read(finding->config, finding->source, finding->node,
-                                     judgement->manifest, on_named, &naming, &judgement->trouble);
+    const int result =
+        manifest_read(finding->config, finding->source, finding->node, judgement->manifest,
+                      on_named, &naming, NULL, &judgement->trouble);
     point->missing_first = point->missing > 0 ? buf_str(&judgement->missing_first) : "";
     if (result < 0 && !is_about_manifest(judgement->trouble.kind)) {
         *e = judgement->trouble;

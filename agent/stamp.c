@@ -58,6 +58,18 @@ static char *compose(const struct target *target, const struct plan *plan)
     return mem_file_close(&mem);
 }
 
+char *stamp_of_history(const struct target *target)
+{
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), false);
+    put_head(&json, target);
+    json_time(&json, "finished", clock_wall_ms());
+    json_string(&json, "target", target->dirs[0].path);
+    json_close(&json);
+    json_end(&json);
+    return mem_file_close(&mem);
+}
+
 bool stamp_is_of(const struct target *target, const char *stamp)
 {
     autofree char *head = compose(target, NULL);

@@ -1,5 +1,6 @@
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
+#include "agent/history.h"
 #include "agent/running.h"
 #include "agent/safe_path.h"
 #include "agent/target_internal.h"
@@ -200,52 +201,95 @@ int target_check_running(struct target *target, bool allowed, struct err *e)
     return 0;
 }
 
-/* 1: this restore is finished. Another one that is finished may be in the way, or not. */
-static int look_at_stamp(struct target *target, struct err *e)
-{
-    struct err found = ERR_INIT;
-    const int stamped = stamp_look(target, &target->earlier_stamp, &found);
-    if (stamped < 0 && target->earlier_stamp != NULL && target_may_stage(target->config)) {
-        target->earlier_err = found;
-        return 0;
-    }
-    if (stamped < 0) {
-        *e = found;
-    }
-    return stamped;
-}
-
-static int open_all(struct target *target, struct err *e)
+/* Which stamp the data volume has; *ret_why: why another's is in the way. A finished restore of
+ * another selection may also make room, or have come after this one. */
+static int look_at_stamp(struct target *target, enum stamp_found *ret, struct err *ret_why,
+                         struct err *e)
 {
     const struct config *const config = target->config;
-    if (open_dirs(target, config, e) < 0) {
+    const int stamped = stamp_look(target, &target->earlier_stamp, ret_why);
+    if (stamped < 0 && target->earlier_stamp == NULL) {
+        *e = *ret_why;
         return -1;
     }
-    const int stamped = look_at_stamp(target, e);
-    if (stamped != 0) {
-        /* The token stands in the journal, and only --apply-yaml asks for it. */
-        if (stamped < 0 || (config->apply_yaml != NULL && load_journal(target, e) < 0)) {
-            return -1;
-        }
-        target->state = TARGET_DONE;
-        return 0;
+    *ret = stamped > 0 ? STAMP_SAME : stamped < 0 ? STAMP_OTHER : STAMP_NONE;
+    if (stamped <= 0 && config->history != NULL && earlier_holds(target)) {
+        *ret = STAMP_SAME; /* what was done by hand since is not for a boot to undo */
+    } else if (stamped < 0 && target_may_stage(config)) {
+        target->earlier_err = *ret_why;
+        *ret_why = ERR_INIT;
+        *ret = STAMP_NONE;
     }
-    if (target_check_running(target, target_may_add(config), e) < 0 || check_first(target, e) < 0) {
-        return -1;
-    }
-    /* The journal of an earlier restore has no say in this one. */
-    if (target->earlier_stamp == NULL && load_journal(target, e) < 0) {
-        return -1;
-    }
-    if (target->state == TARGET_NEW && target_may_stage(config)) {
+    return 0;
+}
+
+static int check_empty(const struct target *target, struct err *e)
+{
+    if (target_may_stage(target->config)) {
         return earlier_check(target, e);
     }
     for (unsigned i = 0; i < target->dir_count; i++) {
-        if (target->state == TARGET_NEW && preflight_empty(&target->dirs[i], e) < 0) {
+        if (preflight_empty(&target->dirs[i], e) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* What the directories hold beside a stamp; *ret_why: what is foreign. */
+static int look_at_data(struct target *target, enum data_found *ret, struct err *ret_why,
+                        struct err *e)
+{
+    if (target_check_running(target, target_may_add(target->config), e) < 0 ||
+        check_first(target, e) < 0) {
+        return -1;
+    }
+    /* The journal of an earlier restore has no say in this one. */
+    bool good = target->earlier_stamp != NULL || load_journal(target, ret_why) == 0;
+    *ret = good && target->state == TARGET_INTERRUPTED ? DATA_OURS : DATA_EMPTY;
+    good = good && (*ret == DATA_OURS || check_empty(target, ret_why) == 0);
+    if (!good && ret_why->kind != ERR_REFUSED) {
+        *e = *ret_why;
+        return -1;
+    }
+    *ret = good ? *ret : DATA_FOREIGN;
+    return 0;
+}
+
+/* The token stands in the journal, and only --apply-yaml asks for it. */
+static int open_done(struct target *target, struct err *e)
+{
+    if (target->config->apply_yaml != NULL && load_journal(target, e) < 0) {
+        return -1;
+    }
+    target->state = TARGET_DONE;
+    return 0;
+}
+
+static int open_all(struct target *target, struct err *e)
+{
+    enum stamp_found data_stamp, root_stamp;
+    enum data_found data = DATA_EMPTY;
+    struct err why = ERR_INIT;
+    if (open_dirs(target, target->config, e) < 0 || history_look(target, &root_stamp, e) < 0 ||
+        look_at_stamp(target, &data_stamp, &why, e) < 0 ||
+        (data_stamp == STAMP_NONE && look_at_data(target, &data, &why, e) < 0)) {
+        return -1;
+    }
+    switch (history_decide(data_stamp, root_stamp, data)) {
+    case DO_RESTORE:
+    case DO_RESUME:
+        return 0;
+    case DO_NOTHING:
+        return open_done(target, e);
+    case REFUSE_LOST:
+        return history_refuse_lost(target, e);
+    case REFUSE_FOREIGN:
+    case REFUSE_OTHER:
+        break;
+    }
+    *e = why;
+    return -1;
 }
 
 int target_open(const struct config *config, const char *identity, struct target **ret,

@@ -48,8 +48,9 @@ enum target_state {
  * Looks at the directories, takes the locks that exist (and notes its process id in them), reads
  * the journal. Makes no directory and no file. `identity` binds journal and stamp: source and
  * selection in canonical words, --replace and --layout included, at most 16 KiB. ERR_REFUSED when
- * another identity's is there, when another run holds the lock, when foreign files are in the way,
- * or when Cassandra runs on a directory. `config` must outlive the target. One thread.
+ * another identity's is there, when --history tells of a volume that is lost, when another run
+ * holds the lock, when foreign files are in the way, or when Cassandra runs on a directory.
+ * `config` must outlive the target. One thread.
  */
 int target_open(const struct config *config, const char *identity, struct target **ret,
                 enum target_state *ret_state, struct err *e) MUST_CHECK;
@@ -120,6 +121,11 @@ int target_put_in_place(struct target *target, const struct plan *plan, struct e
  */
 int target_finish(struct target *target, const struct plan *plan, const char *report_json,
                   struct err *e) MUST_CHECK;
+
+/* Leaves the stamp on the root volume, too, when --history asks for one and it is not there yet.
+ * After target_finish(), or of a target that is done: a volume may have come from another machine.
+ * ERR_CREATE, ERR_DISK. */
+int target_keep_history(const struct target *target, struct err *e) MUST_CHECK;
 
 /* What is remembered of the commands of --after: DIR/.penates/after, "" when there is none. After
  * target_finish(), or of a target that is done. ERR_DISK, ERR_CREATE. */

@@ -152,18 +152,23 @@ static int write_file(int fd, const char *text)
     return fsync(fd);
 }
 
-int target_dir_write(const struct target_dir *dir, const char *name, const char *text,
-                     const struct config *config, struct err *e)
+int target_dir_put(int folder, const char *name, const char *text, const struct config *config)
 {
-    ASSERT(dir->home >= 0);
+    ASSERT(folder >= 0);
     ASSERT(strchr(name, '/') == NULL);
     autofree char *aside = xasprintf("%s.new", name);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-    autofd int fd = openat(dir->home, aside, flags, config->mode);
+    autofd int fd = openat(folder, aside, flags, config->mode);
     bool good = fd >= 0 && target_dress_file(fd, config) == 0 && write_file(fd, text) == 0;
     good = good && close(take_fd(&fd)) == 0;
-    good = good && renameat(dir->home, aside, dir->home, name) == 0 && fsync(dir->home) == 0;
-    if (!good) {
+    good = good && renameat(folder, aside, folder, name) == 0 && fsync(folder) == 0;
+    return good ? 0 : -1;
+}
+
+int target_dir_write(const struct target_dir *dir, const char *name, const char *text,
+                     const struct config *config, struct err *e)
+{
+    if (target_dir_put(dir->home, name, text, config) < 0) {
         return target_disk_err(e, errno, "writing '%s/%s/%s'", dir->path, TARGET_HOME, name);
     }
     return 0;

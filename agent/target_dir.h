@@ -54,6 +54,10 @@ bool target_dir_syncs_whole(const struct target_dir *dir);
 int target_dir_read(const struct target_dir *dir, const char *name, struct buf *out,
                     struct err *e) MUST_CHECK;
 
+/* Writes a small file into an open folder: aside, fsync, rename, fsync of the folder. -1 and errno.
+ */
+int target_dir_put(int folder, const char *name, const char *text, const struct config *config);
+
 /* Writes a small file of .penates/: aside, fsync, rename, fsync of .penates/. ERR_CREATE, ERR_DISK.
  */
 int target_dir_write(const struct target_dir *dir, const char *name, const char *text,

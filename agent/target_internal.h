@@ -172,6 +172,8 @@ void adding_name(const struct target *target, const struct plan *plan, uint32_t 
 
 /* earlier.c: ERR_REFUSED when a stamp of this identity lies in .penates/earlier/. */
 int earlier_check(const struct target *target, struct err *e) MUST_CHECK;
+/* earlier.c: the same as a question; false also when it cannot be told. */
+bool earlier_holds(const struct target *target);
 /* earlier.c: moves what tells of a finished restore to .penates/earlier/TIME/. */
 int earlier_put_away(struct target *target, struct err *e) MUST_CHECK;
 
@@ -181,6 +183,8 @@ int stamp_look(const struct target *target, char **ret_other, struct err *e) MUS
 /* True for the text of a stamp of this identity. */
 bool stamp_is_of(const struct target *target, const char *stamp);
 int stamp_write(const struct target *target, const struct plan *plan, struct err *e) MUST_CHECK;
+/* The stamp of the root volume: the same identity, when, and where. Freed by the caller. */
+char *stamp_of_history(const struct target *target);
 
 /* file_sink.c: for commit.c. */
 struct file_sink {

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 COMMANDS = ["list", "plan", "restore", "verify", "decode", "status", "policy", "doctor",
-            "help", "version"]
+            "ring plan", "ring status", "help", "version"]
 EXIT_CODES = {0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78}
 
 
@@ -19,9 +19,9 @@ def help_options(penates):
     """name -> (letter, argument), of all commands together."""
     found = {}
     for command in COMMANDS:
-        text = run(penates, "help", command)
+        text = run(penates, "help", *command.split())
         if command != "help":  # of which --help is the overview
-            assert text == run(penates, command, "--help"), command
+            assert text == run(penates, *command.split(), "--help"), command
         assert f"usage: penates {command}" in text
         assert len(re.findall(r"^  (?:penates|aws) ", text.split("Examples:")[1], re.M)) == 2
         for line in text.split("Examples:")[0].splitlines():
@@ -58,7 +58,7 @@ def main():
                         "EXIT STATUS", "FILES", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"], sections
     commands = text.split(".SH COMMANDS")[1].split(".SH OPTIONS")[0]
     for command in COMMANDS:
-        assert re.search(rf"^\.(BI?|BR) {command}( |$)", commands, re.M), command
+        assert re.search(rf'^\.(BI?|BR) "?{command}"?( |$)', commands, re.M), command
     codes = text.split(".SH EXIT STATUS")[1].split(".SH FILES")[0]
     assert {int(code) for code in re.findall(r"^\.B (\d+)$", codes, re.M)} == EXIT_CODES
     overview = run(penates, "help")

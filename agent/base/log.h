@@ -10,6 +10,11 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* Looks where stderr goes. When systemd says that it is the journal, lines begin with their
+ * priority
+ * ("<3>", sd-daemon(3)). Once, before any thread. */
+void log_init(void);
+
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

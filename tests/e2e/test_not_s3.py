@@ -4,11 +4,13 @@ import contextlib
 import http.server
 import socket
 import ssl
+import subprocess
 import threading
+import time
 
 import pytest
 import trustme
-from conftest import check_no_secret, penates
+from conftest import BINARY, check_no_secret, environment, penates
 from fake_s3 import FakeS3, Fault
 
 HTML = b"<!DOCTYPE html>\n<html><body>" + b"Please log in. " * 30 + b"</body></html>"
@@ -77,6 +79,49 @@ def test_nobody_there():
         port = closed.getsockname()[1]
         ends(69, f"port {port}", "firewall", f"http://127.0.0.1:{port}")
     ends(69, "Could not resolve host: nowhere.invalid", "DNS", "http://nowhere.invalid")
+
+
+def silent(address, port=0):
+    """Takes connections and says nothing; with a full backlog it does not even take them."""
+    server = socket.socket()
+    server.bind((address, port))
+    server.listen(0)
+    return server
+
+
+def test_silence_ends_with_the_budget():
+    with silent("127.0.0.1") as server:
+        begin = time.monotonic()
+        ends(69, "the connection stalls", "", f"http://127.0.0.1:{server.getsockname()[1]}",
+             "--retry-for", "1s")
+        assert time.monotonic() - begin < 15  # less than a stall takes without a budget
+
+
+@contextlib.contextmanager
+def deaf(address, port):
+    """Drops what comes: its backlog is full."""
+    with silent(address, port) as server, contextlib.ExitStack() as stack:
+        for _ in range(3):  # the backlog, and what the kernel lets wait beyond it
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield
+
+
+def test_dead_addresses_among_others(tmp_path):
+    """A name with three addresses, of which two drop what comes: the third one serves."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("".join(f"127.0.0.{i} store.test\n" for i in (1, 2, 3)))
+    private = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*private, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("no mount namespace of one's own is permitted here")
+    with FakeS3() as server, deaf("127.0.0.2", server.port), deaf("127.0.0.3", server.port):
+        command = (f"mount --bind {hosts} /etc/hosts && exec {BINARY} list s3://backups/backup "
+                   f"--endpoint http://store.test:{server.port} --path-style --retry-for 0s")
+        for _ in range(3):  # the addresses are shuffled
+            result = subprocess.run([*private, "sh", "-c", command], env=environment(),
+                                    capture_output=True, text=True, check=False, timeout=60)
+            assert result.returncode == 66, result.stderr
 
 
 def context(authority, *names):

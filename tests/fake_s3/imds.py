@@ -35,6 +35,7 @@ class FakeIMDS:
     def __init__(self, credentials, *, role="restore-role", lifetime_s=3600, region="us-east-1"):
         self.credentials, self.role, self.lifetime_s = credentials, role, lifetime_s
         self.region = region
+        self.words = {}  # path below meta-data -> answer, such as "placement/availability-zone"
         self.tokens = {}  # token -> how often it has been used
         self.token_uses = None  # a token that was used so often is answered 401
         self.fail_next = []  # statuses to answer before being honest
@@ -129,6 +130,8 @@ class FakeIMDS:
             self.answer(handler, 200, told.encode())
         elif handler.path == base + self.role:
             self.answer(handler, 200, self.document or self._document())
+        elif handler.path.removeprefix("/latest/meta-data/") in self.words:
+            self.answer(handler, 200, self.words[handler.path[18:]].encode())
         elif handler.path == "/latest/meta-data/placement/region":
             self.answer(handler, 200, self.region.encode())
         else:

@@ -144,7 +144,8 @@ class FakeS3:
                 assert name.lower() not in headers, f"header {name} sent twice"
                 headers[name.lower()] = value.strip()
         size = int(headers.get("content-length", "0"))
-        assert size == 0 or (method == "POST" and size < 4096), "this client sends no such bodies"
+        most = {"POST": 4096, "PUT": 1 << 20}.get(method, 0)
+        assert size <= most, "this client sends no such bodies"
         body = await reader.readexactly(size)
         raw_path, _, raw_query = target.partition("?")
         request = Request(method, raw_path, raw_query, headers, body=body)
@@ -170,6 +171,8 @@ class FakeS3:
             request.kind = "get"
         elif request.method == "POST" and "restore" in request.query:
             request.kind = "restore"
+        elif request.method == "PUT" and not request.query:
+            request.kind = "put"
 
     # One answer: True when the connection stays open
 
@@ -200,6 +203,8 @@ class FakeS3:
                 return await self._versions(request, writer, fault)
             if request.kind == "restore":
                 return await self._restore(request, writer)
+            if request.kind == "put":
+                return await self._put(request, writer)
             if request.kind in ("get", "head"):
                 return await self._object(request, writer, fault)
             raise sigv4.Refused(405, "MethodNotAllowed", request.method)
@@ -350,6 +355,14 @@ class FakeS3:
         return "".join(out).encode()
 
     # Objects
+
+    async def _put(self, request, writer):
+        if request.headers.get("if-none-match") == "*" and request.key in self.store.objects:
+            raise sigv4.Refused(412, "PreconditionFailed", "At least one of the pre-conditions you "
+                                "specified did not hold")
+        self.store.put(request.key, request.body)
+        etag = self.store.objects[request.key].etag
+        return await self._send(request, writer, 200, {"ETag": f'"{etag}"'})
 
     def _thing(self, request):
         if "versionId" not in request.query:

@@ -15,6 +15,7 @@ fuzz_target(fuzz_snappy_framed SOURCES unit/codec_rig.c LIBRARIES codec ${SNAPPY
 fuzz_target(fuzz_cassandra_yaml LIBRARIES transfer)
 fuzz_target(fuzz_cql LIBRARIES cli)
 fuzz_target(fuzz_manifest LIBRARIES plan)
+fuzz_target(fuzz_ring_plan LIBRARIES ring)
 fuzz_target(fuzz_creds_json LIBRARIES s3)
 fuzz_target(fuzz_creds_file LIBRARIES s3)
 fuzz_target(fuzz_backup_key LIBRARIES plan)

@@ -7,6 +7,7 @@ unit_test(test_safe_path LIBRARIES transfer WRAP syscall)
 unit_test(test_cassandra_yaml LIBRARIES transfer)
 unit_test(test_running LIBRARIES transfer)
 unit_test(test_target LIBRARIES transfer SOURCES unit/target_rig.c)
+unit_test(test_history LIBRARIES transfer SOURCES unit/target_rig.c)
 unit_test(test_placement LIBRARIES transfer SOURCES unit/target_rig.c WRAP stat64 statvfs64)
 unit_test(test_commit LIBRARIES transfer SOURCES unit/target_rig.c unit/faulty_disk.c
     WRAP ${FAULTY_DISK_CALLS})

@@ -1,0 +1,197 @@
+#include "agent/ring/ring_slot.h"
+
+#include <string.h>
+
+#include "agent/base/parse.h"
+#include "agent/config_own.h"
+#include "agent/config_values.h"
+#include "agent/ring/ring_store.h"
+#include "s3/creds.h"
+
+/* The tag first: it is the same mechanism for instances without a fixed address. */
+static int find_by_tag(const struct config *config, uint64_t *ret, bool *ret_found, struct err *e)
+{
+    char text[CREDS_METADATA_SIZE];
+    struct err missing = ERR_INIT;
+    *ret_found = false;
+    if (creds_metadata(config->profile, "tags/instance/restore.slot", text, &missing) != 0) {
+        if (missing.kind == ERR_NOT_FOUND) {
+            return 0;
+        }
+        *e = missing;
+        return -1;
+    }
+    if (!parse_u64(text, strlen(text), ret)) {
+        return err_set(e, ERR_CONFIG, "tag restore.slot: '%s' is no number", text);
+    }
+    *ret_found = true;
+    return 0;
+}
+
+static int find_by_address(const struct config *config, const struct ring_plan *ring, uint64_t *ret,
+                           struct err *e)
+{
+    char text[CREDS_METADATA_SIZE];
+    if (creds_metadata(config->profile, "local-ipv4", text, e) != 0) {
+        (void)err_wrap(e, "--slot auto");
+        return err_hint(e, "give --slot N, or tag the instance restore.slot and let its metadata "
+                           "show tags (InstanceMetadataTags=enabled)");
+    }
+    for (size_t i = 0; i < ring->slot_count; i++) {
+        if (ring->slots[i].ip != NULL && strcmp(ring->slots[i].ip, text) == 0) {
+            *ret = i;
+            return 0;
+        }
+    }
+    err_set(e, ERR_CONFIG,
+            "--slot auto: this instance has no tag restore.slot, and no slot of the ring has its "
+            "address %s",
+            text);
+    return err_hint(e, "give --slot N, tag the instance, or plan the ring with --slot-ip");
+}
+
+static int find_slot(const struct config *config, const struct ring_plan *ring, uint64_t *ret,
+                     struct err *e)
+{
+    bool found = true;
+    uint64_t slot = 0;
+    if (strcmp(config->slot, "auto") != 0) {
+        if (!parse_u64(config->slot, strlen(config->slot), &slot)) {
+            err_set(e, ERR_CONFIG, "--slot: '%s' is no slot", config->slot);
+            return err_hint(e, "give its number, or auto");
+        }
+    } else if (find_by_tag(config, &slot, &found, e) != 0 ||
+               (!found && find_by_address(config, ring, &slot, e) != 0)) {
+        return -1;
+    }
+    if (slot >= ring->slot_count) {
+        return err_set(e, ERR_CONFIG, "slot %llu: the ring has slots 0 to %zu",
+                       (unsigned long long)slot, ring->slot_count - 1);
+    }
+    *ret = slot;
+    return 0;
+}
+
+/* Cassandra would place replicas by a rack that the node is not in. Off EC2 nobody tells. */
+static int check_zone(const struct config *config, const struct ring_plan *ring,
+                      const struct ring_slot *slot, struct err *e)
+{
+    char zone[CREDS_METADATA_SIZE];
+    struct err missing = ERR_INIT;
+    if (creds_metadata(config->profile, "placement/availability-zone", zone, &missing) != 0) {
+        if (missing.kind == ERR_NOT_FOUND) {
+            log_warn("no instance metadata tells the availability zone: rack %s is not checked",
+                     slot->rack);
+            return 0;
+        }
+        *e = missing;
+        return -1;
+    }
+    const char *wanted = ring_plan_zone(ring, slot->rack);
+    if (strcmp(zone, wanted) != 0) {
+        err_set(e, ERR_REFUSED, "slot %zu: its rack %s is in zone %s, this instance in %s",
+                (size_t)(slot - ring->slots), slot->rack, wanted, zone);
+        return err_hint(e, "start the instance in %s, or plan the ring with --rack-zone %s=%s",
+                        wanted, slot->rack, zone);
+    }
+    return 0;
+}
+
+static int take_settings(struct config *config, const struct ring_plan *ring, struct err *e)
+{
+    struct option_bag bag
+        __attribute__((cleanup(option_bag_done))) = {.strings = config->own->strings};
+    for (size_t i = 0; i < ring->setting_count; i++) {
+        const struct ring_setting *setting = &ring->settings[i];
+        const enum option_id id = options_find(setting->name, strlen(setting->name));
+        if (id == OPTION_COUNT || !options_is_planned(id)) {
+            return err_set(e, ERR_CONFIG, "%s: its selection has '%s'", config->ring,
+                           setting->name);
+        }
+        autofree char *origin = xasprintf("%s: %s", config->ring, setting->name);
+        option_bag_add(&bag, id, RANK_PLAN, setting->value, origin);
+    }
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        if (config_take_value(config, (enum option_id)i, &bag, e) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static const char *own(struct config *config, const char *text)
+{
+    return text == NULL ? NULL : config_own_text(config, text);
+}
+
+static void take_slot(struct config *config, const struct ring_plan *ring, size_t number)
+{
+    const struct ring_slot *slot = &ring->slots[number];
+    struct selection *selection = &config->selection;
+    autofree char *state = ring_store_of(config->ring);
+    config->chosen = (struct ring_choice *)xcalloc(1, sizeof(*config->chosen));
+    *config->chosen = (struct ring_choice){
+        .ring_id = own(config, ring->id),
+        .state = own(config, state),
+        .token = own(config, slot->token),
+        .rack = own(config, slot->rack),
+        .manifest_key = own(config, slot->manifest_key),
+        .manifest_etag = own(config, slot->manifest_etag),
+        .slot = number,
+    };
+    selection->cluster = own(config, ring->cluster);
+    selection->source_region = own(config, slot->region);
+    ASSERT(selection->tokens.count == 0 && selection->pins == NULL); /* read_plan saw to that */
+    selection->tokens.names = (const char **)xcalloc(1, sizeof(char *));
+    selection->tokens.names[0] = config->chosen->token;
+    selection->tokens.count = 1;
+    selection->pins = (struct token_pin *)xcalloc(1, sizeof(*selection->pins));
+    selection->pins[0] =
+        (struct token_pin){.token = config->chosen->token, .until_ms = slot->until_ms};
+    selection->pin_count = 1;
+    if (config->source == NULL) {
+        config->source = own(config, ring->source);
+    }
+    if (config->restore_id == NULL) {
+        config->restore_id = config->chosen->ring_id;
+    }
+}
+
+static int choose(struct config *config, const struct ring_plan *ring, struct err *e)
+{
+    uint64_t slot = 0;
+    if (find_slot(config, ring, &slot, e) != 0 ||
+        check_zone(config, ring, &ring->slots[slot], e) != 0 ||
+        take_settings(config, ring, e) != 0) {
+        return -1;
+    }
+    take_slot(config, ring, (size_t)slot);
+    log_info("slot %zu of ring %.12s: token %s, rack %s", config->chosen->slot, ring->id,
+             config->chosen->token, config->chosen->rack);
+    return 0;
+}
+
+int ring_slot_choose(struct config *config, struct err *e)
+{
+    ASSERT(config->ring != NULL && config->slot != NULL && config->chosen == NULL);
+    struct ring_plan *ring = NULL;
+    if (ring_store_load(config, config->ring, &ring, e) != 0) {
+        return -1;
+    }
+    const int result = choose(config, ring, e);
+    ring_plan_free(ring);
+    return result;
+}
+
+int ring_slot_check(const struct ring_choice *choice, const struct plan *plan, struct err *e)
+{
+    ASSERT(plan->node_count == 1);
+    const struct plan_node *node = &plan->nodes[0];
+    if (strcmp(node->manifest_key, choice->manifest_key) == 0 &&
+        strcmp(node->manifest_etag, choice->manifest_etag) == 0) {
+        return 0;
+    }
+    err_set(e, ERR_REFUSED, "slot %zu: manifest '%s' is not what the ring's plan names, '%s'",
+            choice->slot, node->manifest_key, choice->manifest_key);
+    return err_hint(e, "make a new plan with 'penates ring plan' for all nodes");
+}

@@ -1,0 +1,33 @@
+/*
+ * ring_slot: which node of the ring this one is. Its slot's number comes from the operator, from
+ * the instance tag restore.slot, or from the slot whose fixed address is the instance's: all three
+ * are the same for an instance that replaces another. One thread.
+ */
+#ifndef PENATES_RING_RING_SLOT_H
+#define PENATES_RING_RING_SLOT_H
+
+#include "agent/plan.h"
+#include "agent/ring/ring_plan.h"
+
+/* What a restore of a slot is held to; config->chosen. */
+struct ring_choice {
+    const char *ring_id;
+    const char *state; /* where to report to; NULL: nowhere */
+    const char *token, *rack;
+    const char *manifest_key, *manifest_etag;
+    size_t slot;
+};
+
+/*
+ * For --ring: reads the plan, finds the slot, and puts source, cluster, token, instant and the rest
+ * of its selection into the config, as a saved plan does. ERR_REFUSED: the plan has changed, or the
+ * slot's rack is of another zone than this instance; ERR_CONFIG: no such slot, or none for this
+ * instance; or as the state bucket does.
+ */
+int ring_slot_choose(struct config *config, struct err *e) MUST_CHECK;
+
+/* ERR_REFUSED: the restore point is no longer the one that the ring's plan names. */
+int ring_slot_check(const struct ring_choice *choice, const struct plan *plan,
+                    struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,125 @@
+#include "agent/ring/ring_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char SCHEME[] = "s3://";
+
+static bool is_s3(const char *url)
+{
+    return strncmp(url, SCHEME, strlen(SCHEME)) == 0;
+}
+
+int ring_store_open(const struct config *config, const char *url, struct source **ret,
+                    struct err *e)
+{
+    if (!is_s3(url)) {
+        err_set(e, ERR_CONFIG, "'%s': is no place for the state of a ring", url);
+        return err_hint(e, "write it as s3://BUCKET/PREFIX");
+    }
+    struct config own = *config;
+    own.source = url;
+    own.region = NULL;
+    own.role_arn = own.external_id = NULL;
+    own.request_payer = own.expected_bucket_owner = own.sse_c_key_file = NULL;
+    own.selection.version_at_ms = 0;
+    return source_open(&own, ret, e);
+}
+
+char *ring_store_of(const char *ring)
+{
+    static const char FOLDER[] = "/plans";
+    const char *name = strrchr(ring, '/');
+    if (!is_s3(ring) || name == NULL || name < ring + strlen(SCHEME) + strlen(FOLDER) ||
+        strncmp(name - strlen(FOLDER), FOLDER, strlen(FOLDER)) != 0) {
+        return NULL;
+    }
+    return xstrndup(ring, (size_t)(name - ring) - strlen(FOLDER));
+}
+
+int ring_store_get(struct source *store, const char *name, struct buf *ret, struct err *e)
+{
+    ASSERT(store != NULL && name != NULL);
+    autofree char *key = xasprintf("%s%s", store->base, name);
+    struct s3_get head = {.key = key, .head = true};
+    if (source_get_wait(store, &head, e) != 0) {
+        return -1;
+    }
+    if (head.content_length == 0 || head.content_length > ret->size_max) {
+        return err_set(e, ERR_LIMIT, "'%s': has %llu bytes", key,
+                       (unsigned long long)head.content_length);
+    }
+    const size_t size = (size_t)head.content_length;
+    autofree uint8_t *bytes = (uint8_t *)xcalloc(size, 1);
+    struct s3_get get = {.key = key, .size = size, .object_size = size, .into = bytes};
+    if (source_get_wait(store, &get, e) != 0) {
+        return -1;
+    }
+    buf_clear(ret);
+    ASSERT(buf_append(ret, bytes, size));
+    return 0;
+}
+
+int ring_store_put(struct source *store, const char *name, struct slice body, bool only_new,
+                   struct err *e)
+{
+    ASSERT(store != NULL && body.size > 0);
+    autofree char *key = xasprintf("%s%s", store->base, name);
+    const struct s3_put put = {
+        .body = body, .content_type = "application/json", .only_new = only_new};
+    struct s3_get get = {.key = key, .put = &put};
+    return source_get_wait(store, &get, e);
+}
+
+static int load_object(const struct config *config, const char *ring, struct buf *text,
+                       struct err *e)
+{
+    autofree char *state = ring_store_of(ring);
+    if (state == NULL) {
+        err_set(e, ERR_CONFIG, "'%s': is no ring plan", ring);
+        return err_hint(e, "write it as s3://BUCKET/PREFIX/plans/ID.json");
+    }
+    struct source *store = NULL;
+    if (ring_store_open(config, state, &store, e) != 0) {
+        return -1;
+    }
+    const int result = ring_store_get(store, ring + strlen(state) + 1, text, e);
+    source_free(store);
+    return result;
+}
+
+int ring_store_read_file(const char *path, struct buf *ret, struct err *e)
+{
+    enum { BLOCK_SIZE = 64 * 1024 };
+    autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+    }
+    autofree char *block = (char *)xcalloc(1, BLOCK_SIZE);
+    for (;;) {
+        const ssize_t size = read(fd, block, BLOCK_SIZE);
+        if (size < 0 && errno == EINTR) {
+            continue;
+        }
+        if (size < 0) {
+            return err_set_sys(e, ERR_CONFIG, errno, "%s", path);
+        }
+        if (size == 0) {
+            return 0;
+        }
+        if (!buf_append(ret, block, (size_t)size)) {
+            return err_set(e, ERR_CONFIG, "%s: is too large", path);
+        }
+    }
+}
+
+int ring_store_load(const struct config *config, const char *ring, struct ring_plan **ret,
+                    struct err *e)
+{
+    autobuf struct buf text = BUF_INIT(RING_PLAN_SIZE_MAX);
+    const int result =
+        is_s3(ring) ? load_object(config, ring, &text, e) : ring_store_read_file(ring, &text, e);
+    return result != 0 ? -1 : ring_plan_read(ring, slice_of(buf_str(&text), text.size), ret, e);
+}

@@ -1,0 +1,42 @@
+/*
+ * ring_store: the objects of a ring in its state bucket, s3://BUCKET/PREFIX:
+ *
+ *     plans/ID.json                    the ring plan
+ *     nodes/RESTORE-ID/SLOT.json       what each node has last reported
+ *
+ * The bucket is the target's: no role, region or option that was given for the backup's bucket is
+ * used for it, but for the endpoint and how to address it. A plan can be a local file, too.
+ */
+#ifndef PENATES_RING_RING_STORE_H
+#define PENATES_RING_RING_STORE_H
+
+#include "agent/ring/ring_plan.h"
+#include "agent/source.h"
+
+/* `url` is s3://BUCKET/PREFIX. ERR_CONFIG. */
+int ring_store_open(const struct config *config, const char *url, struct source **ret,
+                    struct err *e) MUST_CHECK;
+
+/* The state of a plan's s3://BUCKET/PREFIX/plans/ID.json; NULL: it lies elsewhere, and nothing can
+ * be reported. The caller frees. */
+char *ring_store_of(const char *ring);
+
+/* A small object; `name` is below the prefix. ERR_NOT_FOUND; ERR_LIMIT when it does not fit; or as
+ * the store does. */
+int ring_store_get(struct source *store, const char *name, struct buf *ret,
+                   struct err *e) MUST_CHECK;
+
+/* Writes a small JSON object. only_new: ERR_CHANGED when there is one already; or as the store
+ * does, ERR_AUTH when s3:PutObject is not allowed. */
+int ring_store_put(struct source *store, const char *name, struct slice body, bool only_new,
+                   struct err *e) MUST_CHECK;
+
+/* A whole local file. ERR_CONFIG. */
+int ring_store_read_file(const char *path, struct buf *ret, struct err *e) MUST_CHECK;
+
+/* The ring plan that config->ring, or `ring status RING`, names. As ring_plan_read; ERR_NOT_FOUND;
+ * or as the store does. The caller frees. */
+int ring_store_load(const struct config *config, const char *ring, struct ring_plan **ret,
+                    struct err *e) MUST_CHECK;
+
+#endif
