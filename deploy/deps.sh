@@ -6,9 +6,10 @@ set -euo pipefail
 
 apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-dev libssl-dev
     libxml2-dev libyajl-dev libyaml-dev make pkg-config python3 zlib1g-dev)
-apt_tests=(clang clang-format clang-tidy curl gcc-aarch64-linux-gnu gcovr git
-    libc6-dev-arm64-cross libcmocka-dev man-db maven memcached ninja-build
-    openjdk-17-jre-headless procps python3-venv shellcheck)
+apt_tests=(autoconf automake clang clang-format clang-tidy cloud-init curl debootstrap dpkg-dev
+    e2fsprogs file gcc-aarch64-linux-gnu gcovr git libc6-dev-arm64-cross libcmocka-dev
+    libstdc++-12-dev libstdc++-12-dev-arm64-cross libtool lintian man-db maven memcached ninja-build
+    openjdk-17-jre-headless procps python3-venv qemu-user-static rpm shellcheck systemd xfsprogs)
 apt_cassandra=(maven ninja-build openjdk-17-jdk-headless procps python3-venv)
 dnf_build=(ca-certificates cmake gcc glibc-devel libcurl-devel libxml2-devel libyaml-devel make openssl-devel
     pkgconf-pkg-config python3 snappy-devel yajl-devel zlib-devel)

@@ -5,6 +5,8 @@
 #   lint      formatting, banned functions, layers, shell scripts, clang-tidy
 #   unit      gcc, release, warnings are errors: unit tests and the command-line checks
 #   e2e       that binary against S3 servers, faults, crashes
+#   deploy    units, user data and what else stands around the binary
+#   package   deb, rpm and tarball for x86_64 and arm64: what is in them, and that they run
 #   cassandra real Cassandras start on what it restored, and read every row back;
 #             PENATES_SKIP_CASSANDRA=1 skips this stage and says so
 #   asan      clang with address and undefined-behaviour sanitizers: unit and end to end
@@ -18,7 +20,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 stages=("$@")
-[ $# -gt 0 ] || stages=(lint unit e2e cassandra asan tsan fuzz coverage cross)
+[ $# -gt 0 ] || stages=(lint unit e2e deploy package cassandra asan tsan fuzz coverage cross)
 venv=$root/.venv-tests
 jobs=$(nproc)
 
@@ -65,6 +67,32 @@ stage_unit() {
 stage_e2e() {
     build release gcc
     e2e release tests/e2e
+}
+
+stage_deploy() {
+    build release gcc
+    e2e release tests/deploy
+}
+
+# Beside each other: most of it is configure scripts, of one thread each.
+stage_package() {
+    local out=$root/build-tests/package arm audit=$root/.venv-audit
+    if ! grep -qx 'VERSION_ID="12"' /etc/os-release; then
+        echo "the packages are built on Debian 12: nothing was shown here" >&2
+        return 1
+    fi
+    if ! cmp -s "$audit/audit.txt" tests/deploy/audit.txt; then
+        python3 -m venv "$audit"
+        "$audit/bin/pip" install --quiet -r tests/deploy/audit.txt
+        cp tests/deploy/audit.txt "$audit"
+    fi
+    mkdir -p "$out"
+    deploy/packaging/build.sh arm64 "$out" >"$out-arm64.log" 2>&1 &
+    arm=$!
+    deploy/packaging/build.sh amd64 "$out"
+    wait "$arm" || { cat "$out-arm64.log"; return 1; }
+    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$audit/bin/pip-audit "$venv/bin/python" -m pytest -c tests/pytest.ini -p no:cacheprovider \
+        tests/deploy/test_packages.py tests/deploy/test_vulnerabilities.py
 }
 
 stage_cassandra() {
