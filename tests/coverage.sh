@@ -14,7 +14,7 @@ import json
 import os
 import sys
 
-BARS = {"agent": (90, 0), "agent/base": (90, 0), "codec": (95, 90), "s3": (95, 90)}  # lines, branches
+BARS = {"agent": (90, 0), "codec": (95, 90), "s3": (95, 90)}  # lines, branches; of folders below, too
 sums = {}
 for file in json.load(open(sys.argv[1]))["files"]:
     name = file["filename"]
@@ -36,8 +36,9 @@ for folder, files in sorted(sums.items()):
     for name, counts in sorted(files):
         row(name, counts)
     share = row(folder + "/", [sum(column) for column in zip(*(counts for _, counts in files))])
-    if any(is_share < bar for is_share, bar in zip(share, BARS[folder])):
-        print("%s/ is below its bar: %d %% of lines, %d %% of branches" % (folder, *BARS[folder]))
+    bars = BARS[folder.split("/")[0]]
+    if any(is_share < bar for is_share, bar in zip(share, bars)):
+        print("%s/ is below its bar: %d %% of lines, %d %% of branches" % (folder, *bars))
         failed = True
     print()
 sys.exit(failed)
