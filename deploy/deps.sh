@@ -51,6 +51,15 @@ install_clang_runtime() {
     fi
 }
 
+# The tests ask cloud-init whether it understands our user data. Where it comes with us it shall not
+# set up the machine anew at the next boot.
+keep_cloud_init_off() {
+    if [ -n "$(apt_missing cloud-init)" ]; then
+        as_root mkdir -p /etc/cloud
+        as_root touch /etc/cloud/cloud-init.disabled
+    fi
+}
+
 # snappy-devel and yajl-devel lie in a repository of EL 9 that is off by default: "crb", which RHEL
 # calls codeready-builder. It is used for this one installation and stays off.
 install_dnf() {
@@ -76,6 +85,7 @@ done
 if command -v apt-get >/dev/null; then
     install_apt "${apt_build[@]}"
     if [ "$tests" = 1 ]; then
+        keep_cloud_init_off
         install_apt "${apt_tests[@]}"
         install_clang_runtime
     fi

@@ -13,14 +13,13 @@
 #   tsan      thread sanitizer: unit and end to end with 4 net threads and 8 workers
 #   fuzz      every fuzz target for FUZZ_SECONDS (20) each
 #   coverage  gcovr over unit and end-to-end tests, printed
-#   cross     builds for arm64 as far as a cross compiler goes
 # Everything is built below build-tests/; Python packages live in .venv-tests/.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 stages=("$@")
-[ $# -gt 0 ] || stages=(lint unit e2e deploy package cassandra asan tsan fuzz coverage cross)
+[ $# -gt 0 ] || stages=(lint unit e2e deploy package cassandra asan tsan fuzz coverage)
 venv=$root/.venv-tests
 jobs=$(nproc)
 
@@ -131,10 +130,6 @@ stage_coverage() {
     PENATES_SANITIZED=1 PENATES_TEST_KILLS=3 e2e coverage tests/e2e \
         --ignore tests/e2e/test_real_servers.py
     tests/coverage.sh build-tests/coverage
-}
-
-stage_cross() {
-    tests/cross.sh build-tests/cross
 }
 
 install
