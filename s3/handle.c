@@ -35,8 +35,7 @@ static void set_network(CURL *easy, const struct s3_options *options, bool tls)
     handle_set(curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS));
     handle_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L));
     handle_set(curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S));
-    /* Addresses are shuffled when they enter the cache, so a long cache sends every connection to
-     * one address of the many that S3 names (libcurl 7.88, hostip.c). */
+    /* Short, so that later connections go elsewhere than the first ones: see names.h. */
     (void)curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L);
     handle_set(curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 1L));
 #if LIBCURL_VERSION_NUM >= 0x075700

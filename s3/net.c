@@ -8,6 +8,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/base/thread.h"
+#include "s3/names.h"
 #include "s3/poller.h"
 #include "s3/repair.h"
 #include "s3/request.h"
@@ -32,6 +33,7 @@ struct net {
     struct net_load load;
 
     /* net thread */
+    struct names names;
     struct request **requests; /* slot_count places, filled as they are needed */
     unsigned request_count;
     struct request *free_requests;
@@ -164,6 +166,7 @@ static struct request *take_request(struct net *net)
     }
     ASSERT(net->request_count < net->slot_count);
     request = request_new(net->client, &net->traffic);
+    names_lend(&net->names, request->easy);
     net->requests[net->request_count] = request;
     net->request_count++;
     return request;
@@ -344,6 +347,7 @@ struct net *net_new(struct s3_client *client, unsigned index, unsigned slot_coun
     net->slot_count = slot_count;
     net->requests = xcalloc(slot_count, sizeof(struct request *));
     net->delayed_due_ms = UINT64_MAX;
+    names_init(&net->names);
     const uint64_t floor = client->options.stall_ms * STALL_FLOOR / 1000;
     /* With a limit of bandwidth slowness is our own doing. */
     net->stall_bytes = client->options.bandwidth > 0 || floor == 0 ? 1 : floor;
@@ -377,6 +381,7 @@ void net_free(struct net *net)
     }
     free(net->requests);
     poller_free(net->poller);
+    names_done(&net->names);
     sigv4_key_cache_wipe(&net->key_cache);
     free(net);
 }

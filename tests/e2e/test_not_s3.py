@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import shlex
 import socket
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import trustme
 from conftest import BINARY, check_no_secret, environment, penates
 from fake_s3 import FakeS3, Fault
+from test_credentials import long_backup
 
 HTML = b"<!DOCTYPE html>\n<html><body>" + b"Please log in. " * 30 + b"</body></html>"
 
@@ -108,20 +110,41 @@ def deaf(address, port):
         yield
 
 
-def test_dead_addresses_among_others(tmp_path):
-    """A name with three addresses, of which two drop what comes: the third one serves."""
+def with_addresses(tmp_path, count, port, *args):
+    """A run that finds so many addresses, from 127.0.0.1 on, for the name of its endpoint."""
     hosts = tmp_path / "hosts"
-    hosts.write_text("".join(f"127.0.0.{i} store.test\n" for i in (1, 2, 3)))
+    hosts.write_text("".join(f"127.0.0.{i + 1} store.test\n" for i in range(count)))
     private = ["unshare", "--user", "--map-root-user", "--mount"]
     if subprocess.run([*private, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         pytest.skip("no mount namespace of one's own is permitted here")
+    command = [BINARY, args[0], "s3://backups/backup", "--endpoint", f"http://store.test:{port}",
+               "--path-style", *map(str, args[1:])]
+    return subprocess.run([*private, "sh", "-c", f"mount --bind {hosts} /etc/hosts && exec "
+                           + shlex.join(command)], env=environment(), capture_output=True,
+                          text=True, check=False, timeout=120)
+
+
+def test_dead_addresses_among_others(tmp_path):
+    """A name with three addresses, of which two drop what comes: the third one serves."""
     with FakeS3() as server, deaf("127.0.0.2", server.port), deaf("127.0.0.3", server.port):
-        command = (f"mount --bind {hosts} /etc/hosts && exec {BINARY} list s3://backups/backup "
-                   f"--endpoint http://store.test:{server.port} --path-style --retry-for 0s")
         for _ in range(3):  # the addresses are shuffled
-            result = subprocess.run([*private, "sh", "-c", command], env=environment(),
-                                    capture_output=True, text=True, check=False, timeout=60)
+            result = with_addresses(tmp_path, 3, server.port, "list", "--retry-for", "0s")
             assert result.returncode == 66, result.stderr
+
+
+def test_connections_spread_over_the_addresses(tmp_path):
+    """Of one network thread, too, and all opened within a moment."""
+    backup = long_backup()
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(FakeS3(backup.store, latency=0.05))]
+        for last in range(2, 9):
+            servers.append(stack.enter_context(FakeS3(
+                backup.store, latency=0.05, host=f"127.0.0.{last}", port=servers[0].port)))
+        result = with_addresses(tmp_path, len(servers), servers[0].port, "restore", "--into",
+                                tmp_path / "data", "--net-threads", "1", "--connections", "32")
+        assert result.returncode == 0, result.stderr
+        # Each address is as likely: seven of eight caches with the same first one are not.
+        assert max(server.peak for server in servers) <= 24, [s.peak for s in servers]
 
 
 def context(authority, *names):

@@ -40,7 +40,7 @@ class FakeS3:
     """with FakeS3(store) as s3: ... s3.endpoint, s3.requests, s3.faults.append(Fault(...))."""
 
     def __init__(self, store=None, *, bucket="backups", region="us-east-1", tls=None, signed=True,
-                 page_size=1000, clock_offset=0, latency=0.0, host="127.0.0.1"):
+                 page_size=1000, clock_offset=0, latency=0.0, host="127.0.0.1", port=0):
         self.store = store or Store()
         self.bucket, self.region, self.host = bucket, region, host
         self.keys = {ACCESS_KEY: (SECRET_KEY, None, None)}
@@ -54,7 +54,7 @@ class FakeS3:
         self.demanded = {}  # header -> value that every request must bring
         self.requests = []
         self.open = self.peak = 0
-        self.port = None
+        self.port = port  # 0: a free one
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-s3", daemon=True)
@@ -65,7 +65,7 @@ class FakeS3:
     def __enter__(self):
         self._thread.start()
         self._ready.wait(10)
-        assert self.port, "the fake did not start"
+        assert self._ready.is_set(), "the fake did not start"
         return self
 
     def __exit__(self, *_):
@@ -76,7 +76,8 @@ class FakeS3:
     def _run(self):
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, self.host, 0, ssl=self.tls, limit=1 << 16)
+            asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls,
+                                 limit=1 << 16)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
