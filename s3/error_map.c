@@ -179,6 +179,7 @@ static const struct {
     {"RequestTimeout", &AGAIN},
     {"RequestTimeoutException", &AGAIN},
     {"ResponseInterrupted", &AGAIN},
+    {"XAmzContentSHA256Mismatch", &AGAIN}, /* as BadDigest */
 
     {"503 SlowDown", &BUSY}, /* so in the reference, beside the other */
     {"BandwidthLimitExceeded", &BUSY},
@@ -231,6 +232,9 @@ static const struct error_rule *refine(const struct error_rule *rule, const char
     }
     if (rule != &DENIED && rule != &BAD_REQUEST) {
         return rule;
+    }
+    if (strstr(message, "ciphertext refers to") != NULL) {
+        return &KMS_REFUSED; /* KMS's own words: another account's key, or one that is gone */
     }
     if (strstr(message, "secure connection") != NULL) {
         return &WANTS_TLS;

@@ -26,6 +26,10 @@ static const struct row {
     {GET, 403, "AccessDenied", "User: u is not authorized to perform: kms:Decrypt on resource: k",
      VERDICT_FAIL, 77, "kms:Decrypt"},
     {GET, 403, "AccessDenied",
+     "The ciphertext refers to a customer master key that does not exist, does not exist in this "
+     "region, or you are not allowed to access.",
+     VERDICT_FAIL, 77, "kms:Decrypt"},
+    {GET, 403, "AccessDenied",
      "Requests specifying Server Side Encryption with Customer provided keys must provide the "
      "correct secret key.",
      VERDICT_FAIL, 77, "customer's key"},
@@ -163,6 +167,7 @@ static const struct row {
     {GET, 400, "RequestTimeout", "", VERDICT_RETRY, 69, "same command"},
     {LIST, 408, "RequestTimeoutException", "", VERDICT_RETRY, 69, "same command"},
     {GET, 400, "ResponseInterrupted", "", VERDICT_RETRY, 69, "same command"},
+    {RESTORE, 400, "XAmzContentSHA256Mismatch", "", VERDICT_RETRY, 69, "same command"},
     {HEAD, 408, "", "", VERDICT_RETRY, 69, "same command"},
     {HEAD, 409, "", "", VERDICT_RETRY, 69, "same command"},
     {HEAD, 500, "", "", VERDICT_RETRY, 69, "same command"},
