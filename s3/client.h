@@ -98,6 +98,7 @@ bool client_may_sleep(struct s3_client *client, struct net *net, uint64_t *ret_d
 struct client_try {
     enum verdict verdict;
     bool progress;  /* it brought enough to be worth it: the store is there */
+    bool unsent;    /* there were no credentials to sign it with */
     uint64_t bytes; /* of the body */
 };
 

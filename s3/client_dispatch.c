@@ -137,7 +137,7 @@ bool client_may_sleep(struct s3_client *client, struct net *net, uint64_t *ret_d
 
 static void learn_locked(struct s3_client *client, const struct client_try *ended)
 {
-    client->stats.requests++;
+    client->stats.requests += ended->unsent ? 0 : 1;
     client->stats.bytes += ended->bytes;
     if (ended->verdict == VERDICT_DONE || ended->verdict == VERDICT_SLOW_DOWN) {
         flow_answer(&client->flow, ended->verdict == VERDICT_SLOW_DOWN, clock_mono_ms());

@@ -335,6 +335,18 @@ void creds_reject(struct creds *creds, const struct creds_value *value)
     mutex_unlock(&creds->lock);
 }
 
+bool creds_out_of_reach(struct creds *creds, struct err *ret_why)
+{
+    ASSERT(creds != NULL && ret_why != NULL);
+    mutex_lock(&creds->lock);
+    const bool out_of_reach = creds->failure.kind == ERR_RETRY;
+    if (out_of_reach) {
+        *ret_why = creds->failure;
+    }
+    mutex_unlock(&creds->lock);
+    return out_of_reach;
+}
+
 char *creds_region(struct creds *creds)
 {
     ASSERT(creds != NULL);

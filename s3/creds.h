@@ -69,6 +69,10 @@ int creds_metadata(const char *profile, const char *path, char ret[CREDS_METADAT
  * once for the same id and token. */
 void creds_reject(struct creds *creds, const struct creds_value *value);
 
+/* The last fetch failed because whoever gives credentials could not be reached: later that may be
+ * another matter. *ret_why is that failure's. */
+bool creds_out_of_reach(struct creds *creds, struct err *ret_why) MUST_CHECK;
+
 /* Region from AWS_REGION, AWS_DEFAULT_REGION, the profile, IMDS; NULL when none says. What an
  * operator wrote is not checked. May block like creds_get. Caller frees. */
 char *creds_region(struct creds *creds);

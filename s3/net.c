@@ -183,8 +183,10 @@ static void start(struct net *net, struct s3_get *get)
     if (request_begin(request, get, &net->key_cache, &e) != 0) {
         request->next = net->free_requests;
         net->free_requests = request;
-        give_back(net, VERDICT_FAIL, false, 0);
-        complete(net, get, &e);
+        const struct client_try ended = {
+            .verdict = e.kind == ERR_RETRY ? VERDICT_RETRY : VERDICT_FAIL, .unsent = true};
+        client_give_back(net->client, net, &ended);
+        settle(net, get, ended.verdict, &e);
         return;
     }
     request->window_begin_ms = now_ms;

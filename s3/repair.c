@@ -46,6 +46,19 @@ static bool set_right(const struct request *request, enum verdict verdict, const
     return set_clock(request);
 }
 
+/* Refused still, for there were no others to be had: that is the matter, and may pass. */
+static bool lacks_credentials(const struct request *request, enum verdict verdict, struct err *e)
+{
+    const struct s3_options *const options = &request->client->options;
+    struct err why = ERR_INIT;
+    if (verdict != VERDICT_RENEW || options->no_sign || !creds_out_of_reach(options->creds, &why)) {
+        return false;
+    }
+    (void)err_wrap(&why, "%s", e->text);
+    *e = why;
+    return true;
+}
+
 bool repair_try(const struct request *request, enum verdict *verdict, struct err *e)
 {
     ASSERT(repair_is_for(*verdict) && e->kind != ERR_NONE);
@@ -53,6 +66,10 @@ bool repair_try(const struct request *request, enum verdict *verdict, struct err
     region_told(&request->headers, &request->error, region);
     if (set_right(request, *verdict, region)) {
         return true;
+    }
+    if (lacks_credentials(request, *verdict, e)) {
+        *verdict = VERDICT_RETRY;
+        return false;
     }
     const bool lost = *verdict == VERDICT_REGION && region[0] != '\0' && e->kind != ERR_AUTH;
     if (lost) {

@@ -189,6 +189,7 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
     ASSERT(request->get == NULL && get->transfer->endpoint != NULL);
     request->get = get;
     if (compose_request(request, cache, e) != 0) {
+        get->tries += e->kind == ERR_RETRY ? 1 : 0; /* the others can never be made */
         request_end(request);
         return -1;
     }

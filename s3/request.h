@@ -58,8 +58,9 @@ struct request {
 struct request *request_new(struct s3_client *client, uint64_t *traffic);
 void request_free(struct request *request); /* NULL is fine */
 
-/* Makes the handle ready to be given to a multi handle. Fails with ERR_AUTH (no credentials) or
- * ERR_LIMIT (a key that cannot be sent); the request is free again then. */
+/* Makes the handle ready to be given to a multi handle. Fails with ERR_AUTH or ERR_CONFIG
+ * (no credentials), ERR_RETRY (they cannot be had now) or ERR_LIMIT (a key that cannot be sent);
+ * the request is free again then. */
 int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_cache *cache,
                   struct err *e) MUST_CHECK;
 

@@ -221,11 +221,43 @@ def test_no_sts_is_no_denial(tmp_path, options):
     config = write_config(tmp_path, f"[profile dr]\nrole_arn = {LAST}\n"
                                     "credential_source = Environment\n")
     with FakeS3(standard().store) as server:
-        result = penates("list", *source_args(server), *options, env={
+        result = penates("list", *source_args(server), *options, "--retry-for", "1s", env={
             "AWS_CONFIG_FILE": config, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"})
         assert not server.requests
     assert result.code == 69, result.err
     assert f"assuming {LAST}: http://127.0.0.1:1: " in result.error
+
+
+def by_role(sts):
+    return {"AWS_ENDPOINT_URL_STS": sts.endpoint}
+
+
+def test_sts_that_comes_late_is_waited_for():
+    """As the store is: at boot the network may not be there yet."""
+    with FakeS3(standard().store) as server:
+        callers, server.keys = server.keys, {}
+        with fake_sts({LAST: Role(ACCESS_KEY, server.keys)}, callers) as sts:
+            sts.fail_next = [(503, "ServiceUnavailable")] * 6  # more than one question asks
+            result = penates("list", *source_args(server), "--role-arn", LAST, env=by_role(sts))
+    assert result.code == 0, result.err
+    assert len(sts.asked) == 1
+
+
+def test_sts_that_is_down_when_credentials_end(tmp_path):
+    """The store refuses the old ones, and is asked again until there are new ones."""
+    backup = long_backup()
+    with slowly(backup.store, 4) as server:
+        callers, server.keys = server.keys, {}
+
+        def refused():
+            return [request for request in server.requests if request.status == 400]
+        with fake_sts({LAST: Role(ACCESS_KEY, server.keys)}, callers, life_s=2) as sts:
+            sts.is_down = lambda: sts.asked and len(refused()) < 6
+            result = restore(server, tmp_path / "data", "--connections", "2", "--role-arn", LAST,
+                             env=by_role(sts))
+    check_restored(result, backup, tmp_path / "data")
+    assert len(refused()) >= 6
+    assert "credentials: not renewed, and used on" in result.err
 
 
 def test_properties_of_priam_name_the_role(tmp_path):

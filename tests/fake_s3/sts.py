@@ -41,6 +41,7 @@ class FakeSTS:
         self.callers, self.roles, self.region = callers, roles, region
         self.secret_key, self.token, self.life_s = secret_key, token, life_s
         self.fail_next = []  # (status, code) to answer before being honest
+        self.is_down = lambda: False
         self.asked = []  # the fields of every question, and "caller"
         self.lock = threading.Lock()
 
@@ -69,6 +70,8 @@ class FakeSTS:
     def post(self, handler):
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         try:
+            if self.is_down():
+                raise sigv4.Refused(503, "ServiceUnavailable", "on command")
             if self.fail_next:
                 raise sigv4.Refused(*self.fail_next.pop(0), "on command")
             text, status = self.answer(handler, body), 200

@@ -1,5 +1,7 @@
 /* How signed requests are repaired. The credentials are this test's own: the functions below stand
  * in for creds.c, which the linker then leaves out. */
+#include <limits.h>
+
 #include "s3/s3.h"
 #include "tests/unit/scripted_server.h"
 #include "tests/unit/unit.h"
@@ -12,6 +14,8 @@
 struct creds {
     unsigned gets, rejects;
     bool fail;
+    unsigned out_of_reach; /* so many times they cannot be had */
+    bool keeps_old;        /* but there are some still */
 };
 
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
@@ -19,6 +23,10 @@ int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
     creds->gets++;
     if (creds->fail) {
         return err_set(e, ERR_AUTH, "no credentials");
+    }
+    if (creds->out_of_reach > 0 && !creds->keeps_old) {
+        creds->out_of_reach--;
+        return err_set(e, ERR_RETRY, "no credentials: no STS");
     }
     *ret = (struct creds_value){.secret = "secret-of-the-test", .token = "token"};
     (void)snprintf(ret->id, sizeof(ret->id), "KEY%u", creds->rejects);
@@ -31,11 +39,22 @@ void creds_reject(struct creds *creds, const struct creds_value *value)
     creds->rejects++;
 }
 
+bool creds_out_of_reach(struct creds *creds, struct err *ret_why)
+{
+    const bool out_of_reach = creds->out_of_reach > 0;
+    if (out_of_reach) {
+        creds->out_of_reach--;
+        (void)err_set(ret_why, ERR_RETRY, "no credentials: no STS");
+    }
+    return out_of_reach;
+}
+
 struct outcome {
     int result;
     struct err err;
     unsigned tries;
     size_t requests;
+    struct s3_stats stats;
 };
 
 static void submit(void *ctx, struct s3_get *get)
@@ -43,11 +62,11 @@ static void submit(void *ctx, struct s3_get *get)
     s3_submit(ctx, get);
 }
 
-static struct outcome run(struct creds *creds, const struct exchange *script, size_t count,
-                          bool head)
+static struct outcome run_script(struct creds *creds, const struct exchange *script, size_t count,
+                                 bool repeat, bool head)
 {
     struct outcome outcome = {.result = 0};
-    struct scripted_server *server = scripted_server_start(script, count, false);
+    struct scripted_server *server = scripted_server_start(script, count, repeat);
     const struct s3_options options = {
         .bucket = "bucket",
         .endpoint = scripted_server_url(server),
@@ -67,9 +86,16 @@ static struct outcome run(struct creds *creds, const struct exchange *script, si
     outcome.err = ERR_INIT;
     outcome.result = s3_get_wait(submit, client, &get, &outcome.err);
     outcome.tries = get.tries;
+    outcome.stats = s3_client_stats(client);
     s3_client_free(client);
     outcome.requests = scripted_server_stop(server);
     return outcome;
+}
+
+static struct outcome run(struct creds *creds, const struct exchange *script, size_t count,
+                          bool head)
+{
+    return run_script(creds, script, count, false, head);
 }
 
 static void test_signed(void **state)
@@ -98,6 +124,46 @@ static void test_no_credentials(void **state)
     assert_int_equal(outcome.result, -1);
     assert_int_equal(outcome.err.kind, ERR_AUTH);
     assert_string_equal(outcome.err.text, "get s3://bucket/k: no credentials");
+}
+
+/* Whoever gives them cannot be reached: the budget of retries is for that, too. */
+static void test_credentials_out_of_reach(void **state)
+{
+    (void)state;
+    static const struct exchange good[] = {{.reply = OK_TEN}};
+    struct creds creds = {.out_of_reach = 3};
+    struct outcome outcome = run(&creds, good, 1, false);
+    assert_int_equal(outcome.result, 0);
+    assert_int_equal(outcome.tries, 4);
+    assert_int_equal(outcome.stats.requests, 1);
+    creds = (struct creds){.out_of_reach = UINT_MAX};
+    outcome = run(&creds, NULL, 0, false);
+    assert_int_equal(outcome.result, -1);
+    assert_int_equal(outcome.err.kind, ERR_RETRY);
+    assert_non_null(strstr(outcome.err.text, "get s3://bucket/k: after "));
+    assert_non_null(strstr(outcome.err.text, "tries: no credentials: no STS"));
+    assert_int_equal(outcome.stats.requests, 0);
+}
+
+/* The old ones have ended, and new ones cannot be had yet. */
+static void test_credentials_end_out_of_reach(void **state)
+{
+    (void)state;
+    static const struct exchange expired = {.reply = FAIL("400", "ExpiredToken", ""),
+                                            .after = AFTER_CLOSE};
+    const struct exchange good[] = {expired, expired, expired, {.reply = OK_TEN}};
+    struct creds creds = {.out_of_reach = 2, .keeps_old = true};
+    struct outcome outcome = run(&creds, good, ARRAY_SIZE(good), false);
+    assert_int_equal(outcome.result, 0);
+    const struct exchange bad[] = {expired, expired, expired};
+    creds = (struct creds){.out_of_reach = 1, .keeps_old = true};
+    outcome = run(&creds, bad, ARRAY_SIZE(bad), false);
+    assert_int_equal(outcome.result, -1);
+    assert_int_equal(outcome.err.kind, ERR_AUTH);
+    creds = (struct creds){.out_of_reach = UINT_MAX, .keeps_old = true};
+    outcome = run_script(&creds, &expired, 1, true, false);
+    assert_int_equal(outcome.err.kind, ERR_RETRY);
+    assert_non_null(strstr(outcome.err.text, "400 ExpiredToken: words: no credentials: no STS"));
 }
 
 /* Each repair helps once; the same answer again is final and is what the operator reads. */
@@ -172,6 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signed),
         cmocka_unit_test(test_no_credentials),
+        cmocka_unit_test(test_credentials_out_of_reach),
+        cmocka_unit_test(test_credentials_end_out_of_reach),
         cmocka_unit_test(test_repairs),
         cmocka_unit_test(test_foreign_redirects),
     };
