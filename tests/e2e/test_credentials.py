@@ -7,6 +7,7 @@ import os
 import random
 import select
 import signal
+import socket
 import threading
 import time
 
@@ -35,6 +36,15 @@ def restore(server, target, *args, env):
 def check_restored(result, backup, target):
     assert result.code == 0, result.err
     assert set(sha256_tree(target)) == set(backup.plain)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -131,6 +141,19 @@ def test_refused_ones_are_replaced_once(server, tmp_path):
         check_restored(result, standard(), tmp_path / "data")
         assert [request.status for request in server.requests].count(400) == 1
         assert len(imds.requests) == 6
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on the loopback")
+def test_over_ipv6(tmp_path):
+    """The store, too; and the region is the instance's."""
+    with FakeS3(standard().store, host="::1", region="eu-west-3") as server:
+        server.keys = {ACCESS_KEY: (SECRET_KEY, SESSION_TOKEN, None)}
+        with FakeIMDS((ACCESS_KEY, SECRET_KEY, SESSION_TOKEN), host="::1",
+                      region="eu-west-3") as imds:
+            result = restore(server, tmp_path / "data", env={**on_ec2(imds.endpoint),
+                                                             "AWS_REGION": None})
+    check_restored(result, standard(), tmp_path / "data")
+    assert {request.status for request in server.requests} <= {200, 206}
 
 
 # Bad days of the metadata service

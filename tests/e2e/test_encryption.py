@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 from conftest import penates, source_args
+from fake_s3 import Fault
 from real_servers import MiniStack
 from small_backup import standard
 
@@ -93,6 +94,25 @@ def test_kms(s3, tmp_path, headers):
     result = penates("restore", *source_args(s3), "--into", tmp_path / "other",
                      "--retry-for", "0s")
     assert result.code != 0, result.err
+
+
+@pytest.mark.parametrize("status, code", [(400, "KMS.ThrottlingException"),
+                                          (400, "ThrottlingException"), (503, "SlowDown")])
+def test_kms_asks_for_fewer_requests(s3, tmp_path, status, code):
+    """KMS has a quota of its own; that is neither a denial nor a store that is down."""
+    backup = standard()
+    s3.store = backup.store
+    busy = Fault(status=status, code=code, times=20,
+                 message="You have exceeded the rate at which you may call KMS.")
+    s3.faults.append(busy)
+    result = penates("restore", *source_args(s3), "--into", tmp_path / "data")
+    assert result.code == 0, result.err
+    check_restored(backup, tmp_path / "data")
+    assert busy.used == 20 and "20 tried again" in result.err
+    busy.times = None
+    result = penates("restore", *source_args(s3), "--into", tmp_path / "other", "--retry-for", "1s")
+    assert result.code == 69, result.err
+    assert "ask for a higher KMS request quota" in result.error
 
 
 @pytest.mark.parametrize("extra", [[], ["--source-version-at", "2030-01-01T00:00:00Z"]])

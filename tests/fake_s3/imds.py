@@ -3,8 +3,11 @@ and whose role changes."""
 
 import http.server
 import json
+import socket
 import threading
 import time
+
+from .server import bracketed
 
 
 class Rotation:
@@ -32,9 +35,10 @@ class Rotation:
 class FakeIMDS:
     """`credentials`: (access key, secret key, token), or a Rotation."""
 
-    def __init__(self, credentials, *, role="restore-role", lifetime_s=3600, region="us-east-1"):
+    def __init__(self, credentials, *, role="restore-role", lifetime_s=3600, region="us-east-1",
+                 host="127.0.0.1"):
         self.credentials, self.role, self.lifetime_s = credentials, role, lifetime_s
-        self.region = region
+        self.region, self.host = region, host
         self.words = {}  # path below meta-data -> answer, such as "placement/availability-zone"
         self.tokens = {}  # token -> how often it has been used
         self.token_uses = None  # a token that was used so often is answered 401
@@ -59,10 +63,13 @@ class FakeIMDS:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in imds.host else socket.AF_INET
+
+        self.server = Server((self.host, 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        self.endpoint = f"http://{bracketed(self.host)}:{self.server.server_port}"
         return self
 
     def __exit__(self, *_):

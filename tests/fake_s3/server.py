@@ -21,6 +21,10 @@ SSE_C = "x-amz-server-side-encryption-customer-"
 SECRET_KEY = "penates-test-secret/not+a+real=one"
 
 
+def bracketed(host):
+    return f"[{host}]" if ":" in host else host
+
+
 @dataclasses.dataclass
 class Request:
     method: str
@@ -93,7 +97,7 @@ class FakeS3:
 
     @property
     def endpoint(self):
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{bracketed(self.host)}:{self.port}"
 
     def now(self):
         return time.time() + self.clock_offset
