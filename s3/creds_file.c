@@ -69,7 +69,8 @@ int creds_read_text(const char *path, size_t size_max, char **ret_text, size_t *
                     struct err *e)
 {
     ASSERT(path != NULL && size_max > 0);
-    autofd const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* A pipe that nobody writes to would be waited for without an end. */
+    autofd const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         const bool is_missing = errno == ENOENT || errno == ENOTDIR;
         return err_set_sys(e, is_missing ? ERR_NOT_FOUND : ERR_CONFIG, errno, "reading '%s'", path);

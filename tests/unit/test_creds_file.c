@@ -369,6 +369,13 @@ static void test_files_that_cannot_be_read(void **state)
     autofree char *path = path_of("credentials");
     write_file(path, "[default]\n\0x = y\n", 17);
     expect_bad_file(path, "NUL");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const int silent = open(path, O_RDWR);
+    assert_true(silent >= 0);
+    expect_bad_file(path, "unavailable");
+    assert_int_equal(close(silent), 0);
+    assert_int_equal(unlink(path), 0);
 
     const size_t size = 1024 * 1024;
     autofree char *big = xcalloc(size, 1);

@@ -16,6 +16,7 @@ struct creds {
     bool fail;
     unsigned out_of_reach; /* so many times they cannot be had */
     bool keeps_old;        /* but there are some still */
+    bool rotates;          /* with each question */
 };
 
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
@@ -29,7 +30,8 @@ int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
         return err_set(e, ERR_RETRY, "no credentials: no STS");
     }
     *ret = (struct creds_value){.secret = "secret-of-the-test", .token = "token"};
-    (void)snprintf(ret->id, sizeof(ret->id), "KEY%u", creds->rejects);
+    (void)snprintf(ret->id, sizeof(ret->id), "KEY%u",
+                   creds->rotates ? creds->gets : creds->rejects);
     return 0;
 }
 
@@ -114,6 +116,26 @@ static void test_signed(void **state)
     const struct outcome outcome = run(&creds, SCRIPT, ARRAY_SIZE(SCRIPT), false);
     assert_int_equal(outcome.result, 0);
     assert_int_equal(creds.gets, 1);
+}
+
+/* By the credentials of that moment. */
+static void test_each_try_is_signed_anew(void **state)
+{
+    (void)state;
+    static const char BUSY[] = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n";
+    static const struct exchange script[] = {
+        {.expect = {"Credential=KEY1/"}, .reply = BUSY},
+        {.expect = {"Credential=KEY2/"},
+         .reply = "HTTP/1.1 200 OK\r\nETag: \"e1\"\r\nContent-Length: 10\r\n\r\n0123",
+         .after = AFTER_RESET},
+        {.expect = {"Credential=KEY3/", "range: bytes=4-9\r\n"},
+         .reply = "HTTP/1.1 206 OK\r\nETag: \"e1\"\r\nContent-Range: bytes 4-9/10\r\n"
+                  "Content-Length: 6\r\n\r\n456789"},
+    };
+    struct creds creds = {.rotates = true};
+    const struct outcome outcome = run(&creds, script, ARRAY_SIZE(script), false);
+    assert_int_equal(outcome.result, 0);
+    assert_int_equal(outcome.tries, 3);
 }
 
 static void test_no_credentials(void **state)
@@ -237,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_each_try_is_signed_anew),
         cmocka_unit_test(test_no_credentials),
         cmocka_unit_test(test_credentials_out_of_reach),
         cmocka_unit_test(test_credentials_end_out_of_reach),
