@@ -52,6 +52,9 @@ static int fail_of(const struct err *last, struct err *e)
     (void)err_set(e, tells_what_to_do ? last->kind : ERR_AUTH, "no credentials: %s", last->text);
     e->http = last->http;
     e->sys = last->sys;
+    if (last->kind == ERR_CONFIG && last->hint[0] == '\0') {
+        return err_hint(e, "correct that: no other credentials are used in its place");
+    }
     /* A service out of reach is there once more when the network is: the kind's own hint. */
     return last->kind == ERR_RETRY && last->hint[0] == '\0' ? -1 : hint_of(last, e);
 }

@@ -181,9 +181,11 @@ static int ask(const struct creds_system *system, struct run *run, const struct 
         return -1;
     }
     run->output[run->size] = '\0';
-    return creds_process_parse(run->output, run->size, system->now_ms(system->ctx), ret, e) == 0
-               ? 0
-               : err_wrap(e, "%s: what it prints", run->name);
+    if (creds_process_parse(run->output, run->size, system->now_ms(system->ctx), ret, e) != 0) {
+        (void)err_wrap(e, "%s: what it prints", run->name);
+        return err_hint(e, "run it by hand to see");
+    }
+    return 0;
 }
 
 int creds_process_read(const struct creds_system *system, const char *command, const char *source,

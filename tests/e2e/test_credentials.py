@@ -72,6 +72,30 @@ def keys_used(server):
     return [parse_authorization(request.headers["authorization"])[0] for request in server.requests]
 
 
+# Files that are none
+
+@pytest.mark.parametrize("text, words", [
+    (b"[default\naws_access_key_id = A\n", "line 1: no section's name in brackets"),
+    (f"[default]\n{SESSION_TOKEN}\n".encode(), "line 2: neither [section] nor name = value"),
+    (f"aws_secret_access_key = {SECRET_KEY}\n".encode(), "line 1: a property before any [section]"),
+    (b"[default]\n\0\n", "a NUL byte"),
+    (f"[default]\naws_secret_access_key = {SECRET_KEY}\n".encode(), "no aws_access_key_id"),
+    (f"[default]\naws_access_key_id = A\naws_secret_access_key = {SECRET_KEY}\x7f\n".encode(),
+     "the secret access key has a character that cannot be in one"),
+    (b"[default]\n[default]\n", "line 2: profile 'default' for the second time"),
+    (b"\n" * 1024 * 1024, "1048576 bytes or more"),
+])
+def test_malformed_credentials_file(server, tmp_path, text, words):
+    path = tmp_path / "credentials"
+    path.write_bytes(text)
+    result = penates("list", *source_args(server), "--verbose",
+                     env={**NO_KEYS, "AWS_SHARED_CREDENTIALS_FILE": str(path)})
+    assert result.code == 64, result.err
+    assert words in result.error
+    assert "; correct that" in result.error
+    assert not server.requests
+
+
 # Lives of seconds
 
 LIFE_S, EVERY_S, RUN_S = 4, 2, 7

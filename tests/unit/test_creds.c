@@ -149,8 +149,8 @@ static void test_chain(void **state)
     /* A profile that was asked for is never replaced by other keys. */
     expect_chain(&profile, keys, ERR_CONFIG, "profile 'dr': neither in", "list-profiles");
     expect_chain(&no_options, half, ERR_CONFIG, "AWS_SECRET_ACCESS_KEY is not", "set both");
-    expect_chain(&no_options, web, ERR_CONFIG, "neither AWS_ROLE_ARN nor role_arn", "");
-    expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is no path", "");
+    expect_chain(&no_options, web, ERR_CONFIG, "neither AWS_ROLE_ARN nor role_arn", "correct that");
+    expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is no path", "correct that");
     expect_chain(&no_options, full, ERR_CONFIG, "FULL_URI is not an address", "https://");
     expect_chain(&role, keys, ERR_CONFIG, "role 'arn:aws:iam::1:role/x': not the ARN", "role/NAME");
     expect_chain(&good_role, nothing, ERR_AUTH, "no credentials: environment: ", "give --profile");
