@@ -102,6 +102,7 @@ static struct creds *new_creds(const struct config *config, const struct setting
         .external_id = config->external_id,
         .region = config->region,
         .ca_file = first_of(config->ca_file, settings->ca_file),
+        .dualstack = config->dualstack || settings->dualstack,
         .fips = config->fips || settings->fips,
         .on_stale = warn_stale,
     });

@@ -94,6 +94,7 @@ static struct creds_options copy_options(const struct creds_options *options)
         .external_id = copy_text(options->external_id),
         .region = copy_text(options->region),
         .ca_file = copy_text(options->ca_file),
+        .dualstack = options->dualstack,
         .fips = options->fips,
         .on_stale = options->on_stale,
     };

@@ -35,6 +35,7 @@ struct creds_options {
     const char *external_id; /* --external-id: of that role */
     const char *region;      /* --region: whose STS is asked; else as creds_region tells */
     const char *ca_file;     /* for STS; NULL: the system's */
+    bool dualstack;          /* STS's endpoint with IPv6 */
     bool fips;               /* STS's FIPS endpoint */
     /* A renewal has failed and what there is must do, told once until one works again; from any
      * thread, no lock held. NULL: nobody wants to know. */

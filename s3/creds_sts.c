@@ -88,12 +88,14 @@ static int split_url(struct asking *asking, struct err *e)
     return 0;
 }
 
-static char *make_url(const char *region, bool fips)
+static char *make_url(const char *region, const struct creds_options *options)
 {
     const struct partition *const partition = partition_of_region(region);
     /* In GovCloud the usual endpoints are FIPS's, and no others have names (botocore's rules). */
-    const bool has_name = fips && strcmp(partition->id, "aws-us-gov") != 0;
-    return xasprintf("https://sts%s.%s.%s", has_name ? "-fips" : "", region, partition->dns_suffix);
+    const bool is_fips_already = !options->dualstack && strcmp(partition->id, "aws-us-gov") == 0;
+    return xasprintf("https://sts%s.%s.%s", options->fips && !is_fips_already ? "-fips" : "",
+                     region,
+                     options->dualstack ? partition->dualstack_suffix : partition->dns_suffix);
 }
 
 static int find_endpoint(struct asking *asking, struct err *e)
@@ -108,7 +110,7 @@ static int find_endpoint(struct asking *asking, struct err *e)
     }
     asking->url = settings_endpoint(asking->system, options->profile, "AWS_ENDPOINT_URL_STS");
     if (asking->url == NULL) {
-        asking->url = make_url(asking->region, options->fips);
+        asking->url = make_url(asking->region, options);
     }
     return split_url(asking, e);
 }

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 
 struct partition {
-    const char *id;            /* as in an ARN: "aws", "aws-cn" */
-    const char *region_prefix; /* of its regions' names; "" for "aws" itself */
-    const char *dns_suffix;    /* "amazonaws.com": of SERVICE.REGION.SUFFIX */
-    bool no_fips;              /* has no FIPS endpoints of S3 */
+    const char *id;               /* as in an ARN: "aws", "aws-cn" */
+    const char *region_prefix;    /* of its regions' names; "" for "aws" itself */
+    const char *dns_suffix;       /* "amazonaws.com": of SERVICE.REGION.SUFFIX */
+    const char *dualstack_suffix; /* "api.aws": the same, over IPv6 too; of all but S3 */
+    bool no_fips;                 /* has no FIPS endpoints of S3 */
 };
 
 /* Never NULL: a region that nobody else claims is one of "aws". Static. */
