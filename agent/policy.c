@@ -73,6 +73,11 @@ static int name_resources(struct policy *policy, const struct config *config, co
                           struct err *e)
 {
     if (!bucket_is_arn(text)) {
+        if (bucket_is_alias(text)) {
+            (void)err_set(e, ERR_CONFIG, "%s: IAM knows no aliases of access points", text);
+            return err_hint(e, "give the access point's ARN: s3://arn:aws:s3:REGION:ACCOUNT:"
+                               "accesspoint/NAME/BASE");
+        }
         policy->bucket = xasprintf("arn:%s:s3:::%s", partition(config), text);
         policy->objects = xstrdup(policy->bucket);
         return 0;

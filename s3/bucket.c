@@ -89,6 +89,11 @@ bool bucket_is_arn(const char *text)
     return strncmp(text, "arn:", 4) == 0;
 }
 
+bool bucket_is_alias(const char *text)
+{
+    return ends_in((struct field){text, strlen(text)}, "-s3alias");
+}
+
 /* The resource is the rest, whatever is in it. False: there are not that many fields. */
 static bool split_arn(const char *text, struct field fields[FIELDS])
 {

@@ -19,6 +19,8 @@ struct bucket {
 size_t bucket_span(const char *text);
 
 bool bucket_is_arn(const char *text);
+/* By its ending, which no bucket's name may have (S3 User Guide, "Bucket naming rules"). */
+bool bucket_is_alias(const char *text);
 
 /* "NAME", "arn:...:accesspoint/NAME" or "arn:...:accesspoint:NAME". ERR_CONFIG for what is none of
  * them, and for those kinds that need another protocol: then the hint says what to do instead. */

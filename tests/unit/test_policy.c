@@ -147,9 +147,11 @@ static void test_partition(void **state)
     }
 }
 
+/* Or none that a policy could name. */
 static void test_no_bucket(void **state)
 {
-    static const char *const SOURCES[] = {"/dir", "file:///dir", "s3://", "s3:///base"};
+    static const char *const SOURCES[] = {"/dir", "file:///dir", "s3://", "s3:///base",
+                                          "s3://point-ab12cd34-s3alias/base"};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(SOURCES); i++) {
         const struct config config = {.source = SOURCES[i]};
