@@ -74,7 +74,7 @@ struct s3_client;
  * should be, or has brought 64 KiB of its object. A request is given up when a try of it fails and
  * retry_for_ms have passed since its own first try (or since its last that brought 64 KiB), or
  * since the outage began: so one that is made during an outage gets what is left of the time, and
- * one try at least.
+ * one try at least. A try without credentials, where who gives them cannot be reached, fails too.
  *
  * One try ends by itself: name, connection and TLS are there after 10 s; what moves less than 1 KiB
  * a second over stall_ms is cut, heads included (with a limit of bandwidth: what moves nothing); a
