@@ -305,10 +305,11 @@ static void test_one_outage(void **state)
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(rig_perform(&rig), -1);
         assert_int_equal(rig.err.kind, ERR_RETRY);
-        assert_true(i == 0 || rig.get.tries == 1);
+        /* The outage began when the first one's first try had failed: a little may be left. */
+        assert_true(i <= 1 || rig.get.tries == 1);
         requests += rig.get.tries;
     }
-    assert_in_range(clock_mono_ms() - begin_ms, 400, 800);
+    assert_in_range(clock_mono_ms() - begin_ms, 400, 1600); /* five budgets are 2000 */
     rig_stop(&rig, requests);
 }
 
