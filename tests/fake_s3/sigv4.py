@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import urllib.parse
 
-EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 SKEW_MAX_S = 15 * 60
 
 
@@ -38,7 +37,7 @@ def canonical_query(raw_query):
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
-def canonical_request(method, raw_path, raw_query, headers, signed):
+def canonical_request(method, raw_path, raw_query, headers, signed, body_hash):
     path = quote(urllib.parse.unquote_to_bytes(raw_path), safe="/")
     lines = [f"{name}:{' '.join(headers[name].split())}\n" for name in signed]
     return "\n".join(
@@ -48,7 +47,7 @@ def canonical_request(method, raw_path, raw_query, headers, signed):
             canonical_query(raw_query),
             "".join(lines),
             ";".join(signed),
-            headers.get("x-amz-content-sha256", EMPTY_SHA256),
+            body_hash,
         ]
     )
 
@@ -98,7 +97,10 @@ def verify(request, keys, region, now, service="s3"):
             {"Region": region},
         )
     check_headers(headers, signed)
-    if headers["x-amz-content-sha256"] != hashlib.sha256(request.body).hexdigest():
+    body_hash = hashlib.sha256(request.body).hexdigest()
+    if service == "s3" and "x-amz-content-sha256" not in headers:  # elsewhere it may be left out
+        raise Refused(400, "InvalidRequest", "Missing required header: x-amz-content-sha256")
+    if headers.get("x-amz-content-sha256", body_hash) != body_hash:
         raise Refused(400, "XAmzContentSHA256Mismatch", "payload hash")
     check_time(headers["x-amz-date"], date, now)
     if headers.get("x-amz-security-token") != token:
@@ -106,7 +108,7 @@ def verify(request, keys, region, now, service="s3"):
     if expiry is not None and now >= expiry:
         raise Refused(400, "ExpiredToken", "The provided token has expired.")
     canonical = canonical_request(
-        request.method, request.raw_path, request.raw_query, headers, signed
+        request.method, request.raw_path, request.raw_query, headers, signed, body_hash
     )
     wanted = signature(secret, date, scope_region, service, headers["x-amz-date"], canonical)
     if not hmac.compare_digest(wanted, given):
@@ -127,8 +129,6 @@ def check_headers(headers, signed):
     for name in signed:
         if name not in headers:
             raise Refused(403, "SignatureDoesNotMatch", f"signed header {name} was not sent")
-    if "x-amz-content-sha256" not in headers:
-        raise Refused(400, "InvalidRequest", "Missing required header: x-amz-content-sha256")
     if "x-amz-date" not in headers:
         raise Refused(403, "AccessDenied", "AWS authentication requires a valid Date")
 

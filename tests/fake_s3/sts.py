@@ -42,6 +42,7 @@ class FakeSTS:
         self.secret_key, self.token, self.life_s = secret_key, token, life_s
         self.fail_next = []  # (status, code) to answer before being honest
         self.is_down = lambda: False
+        self.needed = NEEDED
         self.asked = []  # the fields of every question, and "caller"
         self.lock = threading.Lock()
 
@@ -110,7 +111,7 @@ class FakeSTS:
         fields = dict(pairs)
         known = set(FIELDS) - {"WebIdentityToken"} | (
             {"WebIdentityToken"} if "WebIdentity" in fields.get("Action", "") else set())
-        if len(fields) != len(pairs) or not NEEDED <= set(fields) <= known:
+        if len(fields) != len(pairs) or not self.needed <= set(fields) <= known:
             raise sigv4.Refused(400, "ValidationError", f"fields {sorted(fields)}")
         for name, value in fields.items():
             if not re.fullmatch(FIELDS[name], value, re.ASCII):
@@ -130,7 +131,7 @@ class FakeSTS:
         return sigv4.parse_authorization(headers["authorization"])[0]
 
     def give(self, role, fields):
-        seconds = int(fields["DurationSeconds"])
+        seconds = int(fields.get("DurationSeconds", 3600))
         if not 900 <= seconds <= role.max_s:
             raise sigv4.Refused(400, "ValidationError", "The requested DurationSeconds exceeds the "
                                 "MaxSessionDuration set for this role.")
