@@ -106,6 +106,25 @@ def test_the_bucket_says_where_it_is(aws, backup, how):
     assert aws.hosts() == {host(HOME), host(AWAY)}
 
 
+def test_dotted_bucket(aws, backup):
+    """No certificate covers its dots, so it is in the path, wherever it lies."""
+    home, away = (f"s3.{region}.amazonaws.com:443" for region in (HOME, AWAY))
+    aws.serve(home, None, moved(301, "PermanentRedirect", TO_AWAY), bucket="my.backups")
+    server = aws.serve(away, backup.store, bucket="my.backups", region=AWAY)
+    result = aws.restore(source="s3://my.backups/backup")
+    assert result.code == 0, result.err
+    assert {request.status for request in server.requests} <= {200, 206}
+    assert aws.hosts() == {home, away}
+
+
+def test_china(aws, backup):
+    name = f"{BUCKET}.s3.cn-north-1.amazonaws.com.cn:443"
+    aws.serve(name, backup.store, region="cn-north-1")
+    result = aws.restore(AWS_REGION="cn-north-1")
+    assert result.code == 0, result.err
+    assert aws.hosts() == {name}
+
+
 NOT_FOLLOWED = {
     "a host of somebody else": moved(
         301, "PermanentRedirect", {"Location": "https://evil.example.org/"},
