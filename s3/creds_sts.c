@@ -215,6 +215,8 @@ static int send_form(struct asking *asking, struct err *e)
     }
     if (e->kind == ERR_NOT_FOUND) {
         e->kind = ERR_RETRY; /* a role was asked for: nobody else's credentials will do */
+        (void)err_hint(e, "check the way to STS: a VPC without a NAT needs an endpoint for it, "
+                          "beside that for S3");
     }
     return err_wrap(e, "assuming %.200s", asking->role->arn);
 }

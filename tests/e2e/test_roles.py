@@ -226,6 +226,7 @@ def test_no_sts_is_no_denial(tmp_path, options):
         assert not server.requests
     assert result.code == 69, result.err
     assert f"assuming {LAST}: http://127.0.0.1:1: " in result.error
+    assert "; check the way to STS: " in result.error
 
 
 def by_role(sts):
