@@ -88,7 +88,11 @@ static void expect_chain(const struct creds_options *options,
     struct creds *creds = creds_new_in(options, &system);
     struct creds_value value;
     struct err e = ERR_INIT;
+    struct err why = ERR_INIT;
+    assert_false(creds_out_of_reach(creds, &why)); /* nobody has asked */
     const int rc = creds_get(creds, &value, &e);
+    assert_int_equal(creds_out_of_reach(creds, &why), kind == ERR_RETRY);
+    assert_string_equal(why.text, kind == ERR_RETRY ? e.text : "");
     creds_free(creds);
     assert_int_equal(rc, kind == ERR_NONE ? 0 : -1);
     if (rc == 0) {
@@ -137,6 +141,8 @@ static void test_chain(void **state)
     static const struct world_variable web[] = {{"AWS_WEB_IDENTITY_TOKEN_FILE", "/x"}, NO_FILES};
     static const struct world_variable relative[] = {
         {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "x"}, NO_FILES};
+    static const struct world_variable nobody[] = {
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/"}, NO_FILES};
     static const struct world_variable full[] = {{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"},
                                                  NO_FILES};
     expect_chain(&no_options, keys, ERR_NONE, "A", NULL);
@@ -152,6 +158,8 @@ static void test_chain(void **state)
     expect_chain(&no_options, web, ERR_CONFIG, "neither AWS_ROLE_ARN nor role_arn", "correct that");
     expect_chain(&no_options, relative, ERR_CONFIG, "RELATIVE_URI is no path", "correct that");
     expect_chain(&no_options, full, ERR_CONFIG, "FULL_URI is not an address", "https://");
+    expect_chain(&no_options, nobody, ERR_RETRY,
+                 "no credentials: container: http://127.0.0.1:1: ", "");
     expect_chain(&role, keys, ERR_CONFIG, "role 'arn:aws:iam::1:role/x': not the ARN", "role/NAME");
     expect_chain(&good_role, nothing, ERR_AUTH, "no credentials: environment: ", "give --profile");
 }
