@@ -81,6 +81,9 @@ static void system_sleep_ms(void *ctx, uint64_t ms)
     clock_sleep_ms(ms);
 }
 
+const struct creds_system creds_process_system = {
+    .get_env = process_env, .now_ms = system_now_ms, .sleep_ms = system_sleep_ms};
+
 static char *copy_text(const char *text)
 {
     return text == NULL ? NULL : xstrdup(text);
@@ -125,18 +128,14 @@ struct creds *creds_new_in(const struct creds_options *options, const struct cre
 
 struct creds *creds_new(const struct creds_options *options)
 {
-    const struct creds_system system = {
-        .get_env = process_env, .now_ms = system_now_ms, .sleep_ms = system_sleep_ms};
-    return creds_new_in(options, &system);
+    return creds_new_in(options, &creds_process_system);
 }
 
 int creds_metadata(const char *profile, const char *path, char ret[CREDS_METADATA_SIZE],
                    struct err *e)
 {
-    const struct creds_system system = {
-        .get_env = process_env, .now_ms = system_now_ms, .sleep_ms = system_sleep_ms};
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* counted; a second one does nothing */
-    const int result = creds_imds_word(&system, profile, path, ret, e);
+    const int result = creds_imds_word(&creds_process_system, profile, path, ret, e);
     curl_global_cleanup();
     return result;
 }

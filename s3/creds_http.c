@@ -15,7 +15,9 @@ struct asking {
     const struct creds_http_request *request;
     struct creds_http_answer *answer;
     struct http_headers headers;
+    size_t sent;
     bool body_too_long;
+    bool may_send; /* the body of an announced PUT */
 };
 
 static void cleanup_easy(CURL **easy)
@@ -62,28 +64,49 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     return count;
 }
 
-static size_t send_nothing(char *data, size_t size, size_t count, void *ctx)
+/* Of a PUT; libcurl asks for it when it may go out. */
+static size_t send_body(char *data, size_t size, size_t count, void *ctx)
 {
-    (void)data;
-    (void)size;
-    (void)count;
-    (void)ctx;
-    return 0;
+    struct asking *asking = ctx;
+    const char *body = asking->request->body == NULL ? "" : asking->request->body;
+    if (asking->request->reach == CREDS_HTTP_ANNOUNCE) {
+        asking->may_send = true;
+        return CURL_READFUNC_ABORT;
+    }
+    const size_t left = strlen(body) - asking->sent;
+    const size_t taken = left < size * count ? left : size * count;
+    memcpy(data, body + asking->sent, taken);
+    asking->sent += taken;
+    return taken;
 }
 
-static void set_method(CURL *easy, const struct creds_http_request *request)
+static void set_put(CURL *easy, struct asking *asking)
 {
-    if (request->body != NULL) {
+    const struct creds_http_request *request = asking->request;
+    const size_t size = request->body == NULL ? 0 : strlen(request->body);
+    handle_set(curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L));
+    handle_set(curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size));
+    handle_set(curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_body));
+    handle_set(curl_easy_setopt(easy, CURLOPT_READDATA, asking));
+    /* Who does not answer an announcement gets nothing: the time for all ends first. */
+    handle_set(curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 2 * request->total_ms));
+}
+
+static void set_method(CURL *easy, struct asking *asking)
+{
+    const struct creds_http_request *request = asking->request;
+    if (strcmp(request->method, "PUT") == 0) {
+        set_put(easy, asking);
+    } else if (request->body != NULL) {
         ASSERT(strcmp(request->method, "POST") == 0);
         handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(request->body)));
         handle_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body));
-    } else if (strcmp(request->method, "PUT") == 0) {
-        handle_set(curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L));
-        handle_set(curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)0));
-        handle_set(curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_nothing));
     } else {
         ASSERT(strcmp(request->method, "GET") == 0);
         handle_set(curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L));
+    }
+    if (request->reach == CREDS_HTTP_CONNECT) {
+        handle_set(curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L));
     }
 }
 
@@ -128,8 +151,10 @@ static void set_http(CURL *easy, struct asking *asking)
 
 static struct curl_slist *list_headers(const struct creds_http_request *request)
 {
-    /* A body goes out at once: most services never say "100 Continue". */
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    /* A body goes out at once, unless it is announced: most services never say "100 Continue". */
+    const bool announces = request->reach == CREDS_HTTP_ANNOUNCE;
+    struct curl_slist *list =
+        curl_slist_append(NULL, announces ? "Expect: 100-continue" : "Expect:");
     for (size_t i = 0; list != NULL && i < request->header_count; i++) {
         struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
         ASSERT(longer == list); /* it fails only without memory */
@@ -205,11 +230,15 @@ int creds_http_ask(const struct creds_http_request *request, struct creds_http_a
     auto_headers struct curl_slist *headers = list_headers(request);
     auto_easy CURL *easy = curl_easy_init();
     ASSERT(easy != NULL); /* it fails only without memory */
-    set_method(easy, request);
+    set_method(easy, &asking);
     set_network(easy, request);
     set_http(easy, &asking);
     handle_set(curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers));
     const CURLcode code = curl_easy_perform(easy);
+    if (asking.may_send) {
+        ret->status = 100;
+        return 0;
+    }
     if (code != CURLE_OK) {
         return word_failure(&asking, easy, code, e);
     }

@@ -1,6 +1,7 @@
 /*
- * creds_http: one bounded question to a service that gives credentials: the metadata of an
- * instance, of a container, or STS. What comes back is not judged here. Any thread; blocks.
+ * creds_http: one bounded question to a service that gives credentials, which are the metadata of
+ * an instance, of a container, and STS; or to CloudFormation. What comes back is not judged here.
+ * Any thread; blocks.
  */
 #ifndef PENATES_S3_CREDS_HTTP_H
 #define PENATES_S3_CREDS_HTTP_H
@@ -9,13 +10,24 @@
 
 enum { CREDS_HTTP_BODY_MAX = 64 * 1024 };
 
+/* How far it goes. */
+enum creds_http_reach {
+    CREDS_HTTP_WHOLE,
+    CREDS_HTTP_CONNECT, /* connection and TLS only: status 0 */
+    /* The head of a PUT, with "Expect: 100-continue". Status 100: the service lets the body come,
+       which it never does, so nothing is put; another: it says before that it will not take it. */
+    CREDS_HTTP_ANNOUNCE,
+};
+
 /* All borrowed for the call. */
 struct creds_http_request {
     const char *url;            /* http:// or https://; without a user, which would be a trick */
-    const char *method;         /* "GET", "PUT" (of nothing) or "POST" */
+    const char *method;         /* "GET", "PUT" or "POST" */
     const char *const *headers; /* whole lines, no line end; may be secret */
     size_t header_count;
-    const char *body;    /* of a POST, a form unless a header says else; may be secret; else NULL */
+    const char *body; /* of a POST, a form unless a header says else, or of a PUT, without a type;
+                         may be secret; NULL: none */
+    enum creds_http_reach reach;
     bool through_proxy;  /* where the environment names one: another host's service would answer for
                             metadata, so that is never asked through one */
     const char *ca_file; /* NULL: the system's */

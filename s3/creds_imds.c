@@ -382,6 +382,28 @@ char *creds_imds_region(const struct creds_system *system, const char *profile)
     return is_region ? xstrdup(answer->body) : NULL;
 }
 
+int creds_imds_text(const struct creds_system *system, const char *profile, const char *path,
+                    struct buf *ret, struct err *e)
+{
+    ASSERT(system != NULL && path != NULL && path[0] == '/');
+    auto_visit struct visit *visit = visit_new(system, profile, e);
+    if (visit == NULL || get(visit, path, e) != 0) {
+        return -1;
+    }
+    const struct creds_http_answer *answer = &visit->answer;
+    const char *what = strrchr(path, '/') + 1;
+    if (answer->status == 404) {
+        return err_set(e, ERR_NOT_FOUND, "instance metadata: there is no %s", what);
+    }
+    if (answer->status != 200) {
+        return refused(what, answer->status, e);
+    }
+    buf_clear(ret);
+    return buf_append(ret, answer->body, answer->size)
+               ? 0
+               : err_set(e, ERR_LIMIT, "instance metadata: %s has %zu bytes", what, answer->size);
+}
+
 int creds_imds_word(const struct creds_system *system, const char *profile, const char *path,
                     char ret[CREDS_METADATA_SIZE], struct err *e)
 {

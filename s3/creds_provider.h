@@ -24,6 +24,9 @@ struct creds_system {
     long process_ms; /* for a credential_process; 0: 60 s */
 };
 
+/* This process's. */
+extern const struct creds_system creds_process_system;
+
 /* As creds_new, in another world; *system is copied, its ctx borrowed. */
 struct creds *creds_new_in(const struct creds_options *options, const struct creds_system *system);
 
@@ -109,6 +112,10 @@ int creds_imds_read(const struct creds_system *system, const char *profile, stru
                     struct err *e) MUST_CHECK;
 /* placement/region; NULL when it cannot be had. Caller frees. */
 char *creds_imds_region(const struct creds_system *system, const char *profile);
+
+/* Any answer as it is, path and all. Fails as creds_metadata does, or with ERR_LIMIT. */
+int creds_imds_text(const struct creds_system *system, const char *profile, const char *path,
+                    struct buf *ret, struct err *e) MUST_CHECK;
 
 /* See creds_metadata. */
 int creds_imds_word(const struct creds_system *system, const char *profile, const char *path,

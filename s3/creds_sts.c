@@ -6,35 +6,21 @@
 
 #include "agent/base/mem.h"
 #include "s3/creds_file.h"
-#include "s3/creds_http.h"
-#include "s3/partition.h"
-#include "s3/settings.h"
-#include "s3/sigv4.h"
+#include "s3/service.h"
 #include "s3/sts_error.h"
 #include "s3/sts_xml.h"
-#include "s3/uri.h"
 
 enum {
-    CONNECT_MS = 3000,
-    REQUEST_MS = 10 * 1000,
     TRIES = 4,
     BACKOFF_MS = 250,        /* then 500, 1000 */
     SKEW_MS = 4 * 60 * 1000, /* a clock that is off by more is to blame for a refusal: the SDKs' */
     WEB_TOKEN_MAX = 20 * 1000,           /* STS API reference, AssumeRoleWithWebIdentity */
     TOKEN_FILE_MAX = WEB_TOKEN_MAX + 64, /* with white space around it */
     BODY_MAX = 80 * 1024,                /* the token, every byte of it encoded, and the rest */
-    HEADERS_MAX = 32 * 1024,
-    REGION_MAX = 32, /* the longest today has 16 characters */
-    HEADER_COUNT_MAX = 8,
-    HOST_MAX = 300, /* a name of 255 and a port */
 };
 
-static const char region_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-static const char url_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]";
+static const struct service_name sts = {"sts", "STS", "AWS_ENDPOINT_URL_STS"};
 static const char space[] = " \t\r\n";
-static const char form_type[] = "application/x-www-form-urlencoded; charset=utf-8";
 
 struct asking {
     const struct creds_system *system;
@@ -44,10 +30,9 @@ struct asking {
     const char *token_file;           /* of the web identity */
     char *token_text;                 /* what is in it, owned, wiped */
     size_t token_size;
-    char *region, *url, *host; /* owned */
-    const char *path;          /* in url */
-    struct buf body, headers;  /* secret */
-    int64_t skew_ms;           /* STS's clock less ours, once it was learned */
+    struct service service;
+    struct buf body; /* secret */
+    int64_t skew_ms; /* STS's clock less ours, once it was learned */
     bool has_skew;
     struct creds_http_answer answer;
 };
@@ -56,63 +41,25 @@ static void asking_free(struct asking **owner)
 {
     struct asking *asking = *owner;
     buf_wipe(&asking->body);
-    buf_wipe(&asking->headers);
     creds_http_wipe(&asking->answer);
     if (asking->token_text != NULL) {
         OPENSSL_cleanse(asking->token_text, asking->token_size);
     }
     free(asking->token_text);
-    free(asking->region);
-    free(asking->url);
-    free(asking->host);
+    service_done(&asking->service);
     free(asking);
 }
 
 #define auto_asking __attribute__((cleanup(asking_free)))
 
-/* "https://host[:port][/path]", for the signature. */
-static int split_url(struct asking *asking, struct err *e)
-{
-    const char *url = asking->url;
-    const size_t scheme_size = strncmp(url, "http://", 7) == 0 ? 7 : 8;
-    const char *host = url + scheme_size;
-    const size_t size = strcspn(host, "/");
-    if ((scheme_size == 8 && strncmp(url, "https://", 8) != 0) || size == 0 || size > HOST_MAX ||
-        strspn(url, url_alphabet) != strlen(url)) {
-        return err_set(e, ERR_CONFIG,
-                       "the endpoint of STS (AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the "
-                       "profile's endpoint_url) is no https://HOST[:PORT][/PATH]");
-    }
-    asking->host = xstrndup(host, size);
-    asking->path = host[size] == '/' ? host + size : "/";
-    return 0;
-}
-
-static char *make_url(const char *region, const struct creds_options *options)
-{
-    const struct partition *const partition = partition_of_region(region);
-    /* In GovCloud the usual endpoints are FIPS's, and no others have names (botocore's rules). */
-    const bool is_fips_already = !options->dualstack && strcmp(partition->id, "aws-us-gov") == 0;
-    return xasprintf("https://sts%s.%s.%s", options->fips && !is_fips_already ? "-fips" : "",
-                     region,
-                     options->dualstack ? partition->dualstack_suffix : partition->dns_suffix);
-}
-
 static int find_endpoint(struct asking *asking, struct err *e)
 {
     const struct creds_options *options = asking->options;
-    char *region = options->region != NULL ? xstrdup(options->region)
-                                           : creds_find_region(asking->system, options->profile);
-    asking->region = region != NULL ? region : xstrdup("us-east-1");
-    if (strlen(asking->region) > REGION_MAX ||
-        strspn(asking->region, region_alphabet) != strlen(asking->region)) {
-        return err_set(e, ERR_CONFIG, "region '%.64s': not a region's name", asking->region);
-    }
-    asking->url = settings_endpoint(asking->system, options->profile, "AWS_ENDPOINT_URL_STS");
-    if (asking->url == NULL) {
-        asking->url = make_url(asking->region, options);
-    }
-    return split_url(asking, e);
+    const struct service_wish wish = {.profile = options->profile,
+                                      .region = options->region,
+                                      .dualstack = options->dualstack,
+                                      .fips = options->fips};
+    return service_find(&sts, asking->system, &wish, &asking->service, e);
 }
 
 static struct asking *asking_new(const struct creds_system *system,
@@ -123,14 +70,12 @@ static struct asking *asking_new(const struct creds_system *system,
     asking->options = options;
     asking->role = role;
     asking->body = buf_whole(BODY_MAX);
-    asking->headers = buf_whole(HEADERS_MAX);
     return asking;
 }
 
 static void add_field(struct buf *body, const char *name, const char *value)
 {
-    const bool fits = buf_appendf(body, "%s%s=", body->size == 0 ? "" : "&", name) &&
-                      uri_encode_query(value, body);
+    const bool fits = service_add_field(body, name, value);
     ASSERT(fits); /* every value has its maximum */
 }
 
@@ -153,64 +98,15 @@ static void compose_form(struct asking *asking, const char *action)
     }
 }
 
-static int sign(struct asking *asking, struct err *e)
-{
-    const struct sigv4_pair headers[] = {{"content-type", form_type}};
-    const struct sigv4_request request = {
-        .method = "POST",
-        .host = asking->host,
-        .path = asking->path,
-        .headers = headers,
-        .header_count = ARRAY_SIZE(headers),
-        .body = slice_of(buf_str(&asking->body), asking->body.size),
-        .region = asking->region,
-        .service = "sts",
-        .creds = asking->caller,
-        .now_ms = asking->system->now_ms(asking->system->ctx) + asking->skew_ms,
-    };
-    struct buf query = BUF_INIT(1); /* there is none */
-    const int rc = sigv4_sign(&request, NULL, &query, &asking->headers, e);
-    buf_done(&query);
-    return rc;
-}
-
-/* Cuts the lines apart in place. */
-static size_t list_lines(struct buf *text, const char *ret[HEADER_COUNT_MAX])
-{
-    size_t count = 0;
-    for (char *line = text->size == 0 ? NULL : text->data; line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-        ASSERT(count < HEADER_COUNT_MAX && end != NULL);
-        *end = '\0';
-        ret[count++] = line;
-        line = end + 1;
-    }
-    return count;
-}
-
 static int send_form(struct asking *asking, struct err *e)
 {
-    buf_clear(&asking->headers);
-    /* The Host line is ours, so that the same host is sent and signed whatever port it names. */
-    const bool fits =
-        buf_appendf(&asking->headers, "content-type: %s\nhost: %s\n", form_type, asking->host);
-    ASSERT(fits);
-    if (asking->caller != NULL && sign(asking, e) != 0) {
-        return -1;
-    }
-    const char *lines[HEADER_COUNT_MAX];
-    const struct creds_http_request request = {
-        .url = asking->url,
-        .method = "POST",
-        .headers = lines,
-        .header_count = list_lines(&asking->headers, lines),
-        .body = buf_str(&asking->body),
-        .through_proxy = true,
+    const struct service_form form = {
+        .body = &asking->body,
+        .caller = asking->caller,
         .ca_file = asking->options->ca_file,
-        .connect_ms = CONNECT_MS,
-        .total_ms = REQUEST_MS,
+        .now_ms = asking->system->now_ms(asking->system->ctx) + asking->skew_ms,
     };
-    if (creds_http_ask(&request, &asking->answer, e) == 0) {
+    if (service_post(&asking->service, &form, &asking->answer, e) == 0) {
         return 0;
     }
     if (e->kind == ERR_NOT_FOUND) {
@@ -245,7 +141,7 @@ static int word_refusal(const struct asking *asking, struct err *e)
         .arn = asking->role->arn,
         .caller = asking->caller == NULL ? NULL : asking->caller->source,
         .token_file = asking->token_file,
-        .region = asking->region,
+        .region = asking->service.region,
     };
     return sts_error_word(&asked, answer->status, has_error ? &error : NULL, e);
 }

@@ -33,16 +33,9 @@ void settings_read_in(const struct creds_system *system, const char *profile, st
     };
 }
 
-static const char *process_env(void *ctx, const char *name)
-{
-    (void)ctx;
-    return getenv(name);
-}
-
 void settings_read(const char *profile, struct settings *ret)
 {
-    static const struct creds_system PROCESS = {.get_env = process_env};
-    settings_read_in(&PROCESS, profile, ret);
+    settings_read_in(&creds_process_system, profile, ret);
 }
 
 void settings_done(struct settings *settings)
