@@ -47,11 +47,6 @@ void config_free(struct config *config)
     free(config);
 }
 
-static void config_cleanup(struct config **config)
-{
-    config_free(*config);
-}
-
 static void set_defaults(struct config *config)
 {
     const unsigned cores = config_cores();
@@ -71,9 +66,13 @@ static void set_defaults(struct config *config)
     config->log_level = LOG_INFO;
 }
 
-/* Flags came first; now what speaks when they do not. */
+/* Flags came first; now what speaks when they do not. A second call does nothing. */
 static int read_weaker(struct option_bag *bag, struct err *e)
 {
+    if (bag->has_weaker) {
+        return 0;
+    }
+    bag->has_weaker = true;
     option_bag_read_environment(bag, environ);
     const struct option_value *file = option_bag_last(bag, OPTION_CONFIG);
     if (file != NULL || access(DEFAULT_FILE, F_OK) == 0) {
@@ -170,6 +169,7 @@ static void take_words(struct config *config, const struct option_bag *bag)
     case COMMAND_DECODE:
     case COMMAND_STATUS:
     case COMMAND_RING_STATUS:
+    case COMMAND_SIGNAL:
     case COMMAND_VERSION:
         break;
     }
@@ -190,6 +190,7 @@ static bool needs_source(const struct config *config)
     case COMMAND_DECODE:
     case COMMAND_STATUS:
     case COMMAND_RING_STATUS:
+    case COMMAND_SIGNAL:
     case COMMAND_HELP:
     case COMMAND_VERSION:
         break;
@@ -300,18 +301,35 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
     return check_whole(config, e);
 }
 
+/* A parameter that is wrong has to reach the stack, too. What is wrong besides has been said. */
+static void keep_for_stack(struct config *config, struct option_bag *bag)
+{
+    static const enum option_id NEEDED[] = {
+        OPTION_STACK,       OPTION_STACK_RESOURCE, OPTION_SIGNAL_AUTH,
+        OPTION_WAIT_HANDLE, OPTION_PROFILE,        OPTION_CA_FILE,
+        OPTION_FIPS,        OPTION_RETRY_FOR,      OPTION_LOG_LEVEL,
+    };
+    struct err ignored = ERR_INIT;
+    bool whole = read_weaker(bag, &ignored) == 0;
+    for (size_t i = 0; i < ARRAY_SIZE(NEEDED); i++) {
+        whole = config_take_value(config, NEEDED[i], bag, &ignored) == 0 && whole;
+    }
+    log_debug("options for the stack: %s", whole ? "all good" : ignored.text);
+}
+
 int config_load(int argc, char **argv, struct config **ret, struct err *e)
 {
-    struct config *config __attribute__((cleanup(config_cleanup))) = config_new();
+    struct config *config = config_new();
     struct option_bag bag
         __attribute__((cleanup(option_bag_done))) = {.strings = config->own->strings};
     set_defaults(config);
-    if (option_bag_read_args(&bag, argc, argv, &config->command, e) != 0) {
-        return -1;
+    *ret = config;
+    if (option_bag_read_args(&bag, argc, argv, &config->command, e) == 0 &&
+        fill(config, &bag, e) == 0) {
+        return 0;
     }
-    if (fill(config, &bag, e) != 0) {
-        return -1;
+    if (config->command == COMMAND_RESTORE) {
+        keep_for_stack(config, &bag);
     }
-    *ret = TAKE_PTR(config);
-    return 0;
+    return -1;
 }

@@ -25,12 +25,15 @@ enum command {
     COMMAND_DOCTOR,
     COMMAND_RING_PLAN,
     COMMAND_RING_STATUS,
+    COMMAND_SIGNAL,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
 
 enum layout { LAYOUT_DATA, LAYOUT_LOADER };
 enum thaw_tier { THAW_STANDARD, THAW_EXPEDITED, THAW_BULK };
+enum signal_auth { SIGNAL_AUTH_INSTANCE, SIGNAL_AUTH_SIGV4 };
+enum signal_status { SIGNAL_SUCCESS, SIGNAL_FAILURE };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 enum { CONFIG_TARGETS_MAX = 16 };
@@ -76,6 +79,14 @@ struct config {
     struct name_list slot_ips;   /* ring plan --slot-ip SLOT=IP */
     struct ring_choice *chosen;  /* set from the plan, before a restore: its slot; else NULL */
 
+    /* CloudFormation */
+    const char *stack, *stack_resource; /* NULL: as the instance's tags say */
+    enum signal_auth signal_auth;
+    const char *wait_handle;          /* a secret, see s3/wait_handle.h; NULL: none */
+    enum signal_status signal_status; /* signal --status */
+    const char *reason, *data;        /* signal --reason, --data; NULL: none */
+    const char *unique_id;            /* signal --unique-id; NULL: the instance's */
+
     /* The node that the files are for */
     struct cassandra_version cassandra_version; /* --cassandra-version */
     const char *apply_yaml;                     /* --apply-yaml FILE */
@@ -109,7 +120,9 @@ struct config {
 
 /*
  * Reads argv, the environment and the files they name. ERR_CONFIG names the option, says what is
- * wrong with it and, for an unknown one, the nearest that exists. *ret is owned by the caller.
+ * wrong with it and, for an unknown one, the nearest that exists. *ret is owned by the caller, also
+ * after a failure: then it holds the command, if there is one, and, for a restore, who is to be
+ * told that it failed: what is good of the options for CloudFormation and of those they need.
  */
 int config_load(int argc, char **argv, struct config **ret, struct err *e) MUST_CHECK;
 void config_free(struct config *config); /* NULL is fine */

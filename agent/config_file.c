@@ -94,15 +94,21 @@ int option_bag_read_file(struct option_bag *bag, const char *path, struct err *e
     }
     const char *rest = buf_str(&text);
     size_t size = text.size;
+    struct err first = ERR_INIT;
     for (unsigned line = 1; size > 0; line++) {
         const char *feed = memchr(rest, '\n', size);
         const size_t line_size = feed == NULL ? size : (size_t)(feed - rest);
-        if (take_line(bag, path, line, slice_of(rest, line_size), e) != 0) {
-            return -1;
+        struct err found = ERR_INIT;
+        if (take_line(bag, path, line, slice_of(rest, line_size), &found) != 0 &&
+            first.kind == ERR_NONE) {
+            first = found;
         }
         const size_t used = feed == NULL ? size : line_size + 1;
         rest += used;
         size -= used;
     }
-    return 0;
+    if (first.kind != ERR_NONE) {
+        *e = first;
+    }
+    return first.kind == ERR_NONE ? 0 : -1;
 }

@@ -40,6 +40,10 @@ void config_split_list(char *text, struct name_list *list);
 /* "KS.TABLE" or "KS.*"; Cassandra's names hold no dot. */
 bool config_is_table_name(const char *name);
 
+/* config_take_stack.c */
+config_take_fn config_take_stack, config_take_resource, config_take_wait_handle, config_take_data,
+    config_take_unique_id;
+
 /* For the functions above. */
 void *config_field_place(const struct config_field *field, struct config *config);
 const struct option_value *config_last(const struct option_values *values);

@@ -10,6 +10,7 @@
 _Static_assert(sizeof(enum dialect_choice) == sizeof(unsigned), "width of an enum field");
 _Static_assert((int)DIALECT_AUTO == 0 && (int)DIALECT_V1 == 1 && (int)DIALECT_V2 == 2, "words");
 _Static_assert((int)LAYOUT_DATA == 0 && (int)LAYOUT_LOADER == 1, "words");
+_Static_assert((int)SIGNAL_AUTH_INSTANCE == 0 && (int)SIGNAL_SUCCESS == 0, "words");
 _Static_assert((int)PROGRESS_AUTO == 0 && (int)PROGRESS_NEVER == 2, "words");
 _Static_assert((int)THAW_STANDARD == 0 && (int)THAW_BULK == 2, "words");
 _Static_assert((int)LOG_ERROR == 0 && (int)LOG_DEBUG == 3, "words");
@@ -64,6 +65,18 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_PLAN] = {.take = config_take_text, .offset = FIELD(plan_in)},
     [OPTION_RING] = {.take = config_take_text, .offset = FIELD(ring)},
     [OPTION_SLOT] = {.take = config_take_text, .offset = FIELD(slot)},
+    [OPTION_STACK] = {.take = config_take_stack, .offset = FIELD(stack)},
+    [OPTION_STACK_RESOURCE] = {.take = config_take_resource, .offset = FIELD(stack_resource)},
+    [OPTION_SIGNAL_AUTH] = {.take = config_take_word,
+                            .offset = FIELD(signal_auth),
+                            .words = {"instance", "sigv4"}},
+    [OPTION_WAIT_HANDLE] = {.take = config_take_wait_handle, .offset = FIELD(wait_handle)},
+    [OPTION_STATUS] = {.take = config_take_word,
+                       .offset = FIELD(signal_status),
+                       .words = {"success", "failure"}},
+    [OPTION_REASON] = {.take = config_take_text, .offset = FIELD(reason)},
+    [OPTION_DATA] = {.take = config_take_data, .offset = FIELD(data)},
+    [OPTION_UNIQUE_ID] = {.take = config_take_unique_id, .offset = FIELD(unique_id)},
     [OPTION_STATE] = {.take = config_take_text, .offset = FIELD(state)},
     [OPTION_RACK_ZONE] = {.take = config_take_pairs, .offset = FIELD(rack_zones)},
     [OPTION_SLOT_IP] = {.take = config_take_pairs, .offset = FIELD(slot_ips)},

@@ -63,6 +63,7 @@ int doctor_run(const struct config *config, struct err *e)
         doctor_backup(&doctor);
     }
     doctor_machine(&doctor);
+    doctor_stack(&doctor);
     show(&doctor);
     const struct err *failure = findings_failure(doctor.findings);
     if (failure != NULL) {

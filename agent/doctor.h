@@ -4,6 +4,7 @@
  *     doctor.c: in order ─▶ doctor_network  credentials, endpoint, clock: the way to the store
  *                        ─▶ doctor_backup   list, region, backup, objects, get, encryption
  *                        ─▶ doctor_machine  target, disk, limits
+ *                        ─▶ doctor_stack    the stack that is to be signalled (stack/)
  *                                                  └─▶ findings: the table
  *
  * A check that failed does not stop the others, unless they could only say the same again. One
@@ -41,6 +42,7 @@ struct doctor {
 void doctor_network(struct doctor *doctor);
 void doctor_backup(struct doctor *doctor);
 void doctor_machine(const struct doctor *doctor);
+void doctor_stack(const struct doctor *doctor);
 
 /* How long a check may take that waits for the network. */
 uint64_t doctor_check_ms(const struct doctor *doctor);

@@ -106,6 +106,7 @@ int earlier_put_away(struct target *target, struct err *e)
     }
     if (there == 0 || strcmp(buf_str(&stamp), target->earlier_stamp) != 0) {
         (void)err_set(e, ERR_REFUSED, "target '%s': another restore used it just now", first->path);
+        e->sys = EBUSY;
         return err_hint(e, "run again to see where that one stands");
     }
     autofree char *folder = choose_folder(first, target->earlier_stamp);

@@ -21,8 +21,8 @@ struct findings;
 struct findings *findings_new(void);
 void findings_free(struct findings *findings); /* NULL is fine */
 
-/* A name is a literal, and comes once but for those of directories. Control characters in a text
- * become '?'. */
+/* A name is a literal, and comes once but for those of directories and stacks. Control characters
+ * in a text become '?'. */
 void findings_ok(struct findings *findings, const char *name, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 void findings_skip(struct findings *findings, const char *name, const char *fmt, ...)

@@ -66,6 +66,14 @@ static const struct {
     [COMMAND_RING_STATUS] = {"Shows what each node of a ring has last reported. Writes nothing.",
                              {"penates ring status s3://state/prod/plans/ID.json",
                               "penates ring status s3://state/prod/plans/ID.json --json"}},
+    [COMMAND_SIGNAL] =
+        {"Tells the stack of this instance that the node is well, or with --status failure that "
+         "it\n"
+         "is not: by SignalResource for a creation policy, and by the URL of --wait-handle for a\n"
+         "wait condition. Without that URL, --stack and --stack-resource, the tags of the "
+         "instance\nsay whom. Ends with 0 when all of it was taken.",
+         {"penates signal --stack prod-ring --stack-resource Nodes",
+          "penates signal --status failure --reason 'no disk for the data'"}},
     [COMMAND_HELP] = {"Explains a command, or lists them all.",
                       {"penates help", "penates help restore"}},
     [COMMAND_VERSION] = {"Prints the version of penates and of the libraries it runs with.",

@@ -5,6 +5,7 @@
 #include "agent/decode.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
+#include "agent/stack/stack_restore.h"
 
 static int run(const struct config *config, struct err *e)
 {
@@ -30,6 +31,8 @@ static int run(const struct config *config, struct err *e)
         return ring_plan_run(config, e);
     case COMMAND_RING_STATUS:
         return ring_status_run(config, e);
+    case COMMAND_SIGNAL:
+        return signal_run(config, e);
     case COMMAND_HELP:
         return help_run(config, e);
     case COMMAND_VERSION:
@@ -45,12 +48,14 @@ int main(int argc, char **argv)
     log_init();
     signals_install();
     int result = config_load(argc, argv, &config, &e);
-    if (result == 0) {
-        log_set_level(config->log_level);
-        result = config->ring == NULL ? 0 : ring_slot_choose(config, &e);
+    log_set_level(config->log_level);
+    if (result == 0 && config->ring != NULL) {
+        result = ring_slot_choose(config, &e);
     }
     if (result == 0) {
         result = run(config, &e);
+    } else if (config->command == COMMAND_RESTORE) {
+        stack_restore_refused(config, &e);
     }
     config_free(config);
     ASSERT((result == 0) == (e.kind == ERR_NONE));

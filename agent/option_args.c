@@ -134,10 +134,19 @@ int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum com
 {
     ASSERT(bag->word_count == 0);
     struct args args = {.argc = argc, .at = 1, .argv = argv};
+    struct err first = ERR_INIT;
     while (args.at < args.argc) {
-        if (take_next(&args, bag, e) != 0) {
-            return -1;
+        struct err found = ERR_INIT;
+        if (take_next(&args, bag, &found) != 0 && first.kind == ERR_NONE) {
+            first = found;
         }
+    }
+    if (args.has_command) {
+        *ret_command = args.command;
+    }
+    if (first.kind != ERR_NONE) {
+        *e = first;
+        return -1;
     }
     if (option_bag_last(bag, OPTION_VERSION) != NULL) {
         *ret_command = COMMAND_VERSION;
@@ -155,9 +164,5 @@ int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum com
         err_set(e, ERR_CONFIG, "command line: no command was given");
         return err_hint(e, "run 'penates help'");
     }
-    if (option_bag_last(bag, OPTION_HELP) == NULL && check_taken(bag, args.command, e) != 0) {
-        return -1;
-    }
-    *ret_command = args.command;
-    return 0;
+    return option_bag_last(bag, OPTION_HELP) == NULL ? check_taken(bag, args.command, e) : 0;
 }

@@ -34,6 +34,7 @@ struct option_bag {
     struct option_values values[OPTION_COUNT];
     const char *words[OPTION_WORDS_MAX]; /* the command's arguments beside options */
     unsigned word_count;
+    bool has_weaker;       /* what flags leave to be said has been read */
     const char *source;    /* SOURCE as a saved plan or Priam's properties say, NULL: they do not */
     struct arena *strings; /* where texts and origins live; borrowed */
 };
@@ -52,7 +53,8 @@ void option_bag_drop(struct option_bag *bag, enum option_id id);
 
 /*
  * argv: `penates [options] COMMAND [options] [words]`. Sets *ret_command; ERR_CONFIG names what is
- * wrong and the nearest name that exists.
+ * wrong first, and the nearest name that exists. What is good is in the bag all the same, and
+ * *ret_command is set where there is one.
  */
 int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum command *ret_command,
                          struct err *e) MUST_CHECK;
@@ -61,7 +63,8 @@ int option_bag_read_args(struct option_bag *bag, int argc, char **argv, enum com
  * somebody else. */
 void option_bag_read_environment(struct option_bag *bag, char **environment);
 
-/* Lines `option = value`, `#` comments. ERR_CONFIG names file, line and the nearest option. */
+/* Lines `option = value`, `#` comments. ERR_CONFIG names file, line and the nearest option; lines
+ * that are good are in the bag all the same. */
 int option_bag_read_file(struct option_bag *bag, const char *path, struct err *e) MUST_CHECK;
 
 /* Priam's properties; see priam_properties.c for the ones that mean something here. */

@@ -15,6 +15,7 @@ enum {
     DOCTOR = 1u << COMMAND_DOCTOR,
     RING_PLAN = 1u << COMMAND_RING_PLAN,
     RING_STATUS = 1u << COMMAND_RING_STATUS,
+    SIGNAL = 1u << COMMAND_SIGNAL,
     /* Those that choose a restore point. */
     SELECT = PLAN | RESTORE | VERIFY | DOCTOR | RING_PLAN,
     /* Those that read the source. */
@@ -25,7 +26,9 @@ enum {
     MOVE = RESTORE | VERIFY,
     /* Those that have a target. */
     PUT = PLAN | RESTORE | DOCTOR,
-    WORK = READ | DECODE | STATUS | POLICY,
+    /* Those that know of a stack. */
+    TELL = RESTORE | SIGNAL | DOCTOR,
+    WORK = READ | DECODE | STATUS | POLICY | SIGNAL,
     EVERY = WORK | 1u << COMMAND_HELP | 1u << COMMAND_VERSION,
 };
 
@@ -47,6 +50,7 @@ static const struct command_info commands[COMMAND_COUNT] = {
                            "write down which node of a new ring restores what"},
     [COMMAND_RING_STATUS] = {"ring status", "RING", 1, 1,
                              "show how far each node of a ring is, from anywhere"},
+    [COMMAND_SIGNAL] = {"signal", "", 0, 0, "tell a CloudFormation stack how this node fares"},
     [COMMAND_HELP] = {"help", "[COMMAND]", 0, 2, "explain a command"},
     [COMMAND_VERSION] = {"version", "", 0, 0, "print the version and that of the libraries"},
 };
@@ -120,6 +124,24 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_SLOT] = {"slot", 0, "N|auto", GROUP_TARGET, RESTORE,
                      "which node of --ring this is; auto: its tag restore.slot, or its address"},
 
+    [OPTION_STACK] = {"stack", 0, "NAME|ARN", GROUP_STACK, TELL | POLICY,
+                      "stack to signal; default: the instance's tag aws:cloudformation:stack-id"},
+    [OPTION_STACK_RESOURCE] = {"stack-resource", 0, "LOGICAL-ID", GROUP_STACK, TELL,
+                               "resource whose creation policy waits; default of signal: the tag "
+                               "aws:cloudformation:logical-id"},
+    [OPTION_SIGNAL_AUTH] = {"signal-auth", 0, "instance|sigv4", GROUP_STACK, TELL | POLICY,
+                            "who signals the resource: the instance (default) or its credentials"},
+    [OPTION_WAIT_HANDLE] = {"wait-handle", 0, "URL", GROUP_STACK, TELL,
+                            "a wait condition's handle: a secret, for the configuration file"},
+    [OPTION_STATUS] = {"status", 0, "success|failure", GROUP_COMMAND, SIGNAL,
+                       "what to tell; default: success"},
+    [OPTION_REASON] = {"reason", 0, "TEXT", GROUP_COMMAND, SIGNAL,
+                       "why, for the wait condition and the stack's events"},
+    [OPTION_DATA] = {"data", 0, "TEXT", GROUP_COMMAND, SIGNAL,
+                     "data for the wait condition, up to 4096 bytes"},
+    [OPTION_UNIQUE_ID] = {"unique-id", 0, "ID", GROUP_COMMAND, SIGNAL,
+                          "who tells it; default: the id of the instance, else the host's name"},
+
     [OPTION_STATE] = {"state", 0, "s3://BUCKET/PREFIX", GROUP_COMMAND, RING_PLAN,
                       "keep the ring plan there, where its nodes report to"},
     [OPTION_RACK_ZONE] = {"rack-zone", 0, "RACK=ZONE", GROUP_COMMAND, RING_PLAN,
@@ -151,7 +173,7 @@ static const struct option_info options[OPTION_COUNT] = {
                           "most bytes a second from the source; default: no limit"},
     [OPTION_PART_SIZE] = {"part-size", 0, "BYTES", GROUP_LIMITS, MOVE | DOCTOR,
                           "bytes that one request fetches, from 1M to 64M; default: 8M"},
-    [OPTION_RETRY_FOR] = {"retry-for", 0, "DURATION", GROUP_LIMITS, READ,
+    [OPTION_RETRY_FOR] = {"retry-for", 0, "DURATION", GROUP_LIMITS, READ | SIGNAL,
                           "how long an outage of the source may last, as 90s or 15m; default: 10m"},
 
     [OPTION_PROGRESS] = {"progress", 0, "auto|always|never", GROUP_LOOKS, MOVE,
@@ -172,7 +194,7 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_ENDPOINT] = {"endpoint", 0, "URL", GROUP_AWS, READ, "S3 server other than AWS"},
     [OPTION_PATH_STYLE] = {"path-style", 0, NULL, GROUP_AWS, READ,
                            "bucket in the path of the URL, not in the host name"},
-    [OPTION_PROFILE] = {"profile", 0, "NAME", GROUP_AWS, READ, "profile of the AWS files"},
+    [OPTION_PROFILE] = {"profile", 0, "NAME", GROUP_AWS, READ | SIGNAL, "profile of the AWS files"},
     [OPTION_ROLE_ARN] = {"role-arn", 0, "ARN", GROUP_AWS, READ | POLICY,
                          "role to assume with the credentials there are"},
     [OPTION_EXTERNAL_ID] = {"external-id", 0, "ID", GROUP_AWS, READ,
@@ -184,10 +206,10 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_SSE_C_KEY_FILE] =
         {"sse-c-key-file", 0, "FILE", GROUP_AWS, READ,
          "key of SSE-C that the objects are encrypted with: 32 bytes, or base64"},
-    [OPTION_CA_FILE] = {"ca-file", 0, "FILE", GROUP_AWS, READ,
+    [OPTION_CA_FILE] = {"ca-file", 0, "FILE", GROUP_AWS, READ | SIGNAL,
                         "certificates to trust instead of the system's"},
     [OPTION_DUALSTACK] = {"dualstack", 0, NULL, GROUP_AWS, READ, "IPv4 and IPv6 endpoints"},
-    [OPTION_FIPS] = {"fips", 0, NULL, GROUP_AWS, READ, "FIPS endpoints"},
+    [OPTION_FIPS] = {"fips", 0, NULL, GROUP_AWS, READ | SIGNAL, "FIPS endpoints"},
     [OPTION_NO_SIGN] = {"no-sign", 0, NULL, GROUP_AWS, READ,
                         "send unsigned requests, for public buckets"},
     [OPTION_THAW] = {"thaw", 0, "DAYS", GROUP_AWS, MOVE | POLICY,
@@ -207,6 +229,7 @@ static const struct option_info options[OPTION_COUNT] = {
 static const char *const group_titles[GROUP_COUNT] = {
     [GROUP_SELECTION] = "Selection",
     [GROUP_TARGET] = "Target",
+    [GROUP_STACK] = "CloudFormation",
     [GROUP_COMMAND] = "This command",
     [GROUP_LIMITS] = "Limits",
     [GROUP_LOOKS] = "Looks",

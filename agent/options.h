@@ -48,6 +48,14 @@ enum option_id {
     OPTION_PLAN,
     OPTION_RING,
     OPTION_SLOT,
+    OPTION_STACK,
+    OPTION_STACK_RESOURCE,
+    OPTION_SIGNAL_AUTH,
+    OPTION_WAIT_HANDLE,
+    OPTION_STATUS,
+    OPTION_REASON,
+    OPTION_DATA,
+    OPTION_UNIQUE_ID,
     OPTION_STATE,
     OPTION_RACK_ZONE,
     OPTION_SLOT_IP,
@@ -96,6 +104,7 @@ enum option_id {
 enum option_group {
     GROUP_SELECTION,
     GROUP_TARGET,
+    GROUP_STACK,
     GROUP_COMMAND, /* of one or two commands only */
     GROUP_LIMITS,
     GROUP_LOOKS,

@@ -204,10 +204,36 @@ static void put_role(struct json *json, const char *arn)
     json_close(json);
 }
 
+static int check_stack(const struct config *config, struct err *e)
+{
+    if (config->stack != NULL && strncmp(config->stack, "arn:", 4) != 0) {
+        err_set(e, ERR_CONFIG, "--stack: a policy names it by its ARN, not as '%s'", config->stack);
+        return err_hint(e, "give arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID");
+    }
+    return 0;
+}
+
+/* The other way of signalling asks for no right. A wait condition's URL has its own. */
+static bool signals_stack(const struct config *config)
+{
+    return config->stack != NULL && config->signal_auth == SIGNAL_AUTH_SIGV4;
+}
+
+static void put_stack(struct json *json, const char *arn)
+{
+    json_open_object(json, NULL);
+    json_string(json, "Sid", "SignalTheStack");
+    json_string(json, "Effect", "Allow");
+    json_string(json, "Action", "cloudformation:SignalResource");
+    json_string(json, "Resource", arn);
+    json_close(json);
+}
+
 int policy_make(const struct config *config, char **ret, struct err *e)
 {
     ASSERT(config->source != NULL);
-    if (config->role_arn != NULL && check_role(config->role_arn, e) != 0) {
+    if ((config->role_arn != NULL && check_role(config->role_arn, e) != 0) ||
+        check_stack(config, e) != 0) {
         return -1;
     }
     struct policy policy
@@ -229,6 +255,9 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     }
     if (config->role_arn != NULL) {
         put_role(&json, config->role_arn);
+    }
+    if (signals_stack(config)) {
+        put_stack(&json, config->stack);
     }
     json_close(&json);
     json_close(&json);
@@ -265,6 +294,9 @@ int policy_run(const struct config *config, struct err *e)
     if (config->role_arn != NULL) {
         log_info("AssumeTheRole is for the caller, the other statements are for the role, whose "
                  "trust policy has to name the caller");
+    }
+    if (signals_stack(config)) {
+        log_info("SignalTheStack is for the node's own role, also where another one is assumed");
     }
     log_info("if the objects are encrypted with a KMS key, allow kms:Decrypt on that key, too");
     return out_file_flush_stdout(e);

@@ -16,6 +16,7 @@
 #include "agent/ring/ring_report.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
+#include "agent/stack/stack_restore.h"
 #include "agent/target.h"
 
 struct restore {
@@ -28,6 +29,7 @@ struct restore {
     struct progress *progress;
     struct report *report;
     struct ring_report *ring_report; /* NULL: nobody is told */
+    struct stack_restore stack;
     struct node_setup setup;
     bool begun; /* there is a journal that can note a failure */
     bool done;  /* nothing was left to do */
@@ -43,6 +45,7 @@ static void restore_done(struct restore *restore)
     plan_free(restore->plan);
     free(restore->identity);
     source_free(restore->source);
+    stack_restore_close(&restore->stack);
 }
 
 /* "latest" and "default" mean another moment in every run, and for every node; a run that goes on
@@ -211,6 +214,7 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     if (restore->done) {
+        stack_restore_again(&restore->stack);
         return target_keep_history(restore->target, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
@@ -221,6 +225,7 @@ static int restore_all(struct restore *restore, struct err *e)
         prepare_source(restore, e) != 0) {
         return -1;
     }
+    stack_restore_passed(&restore->stack);
     signals_defer();
     if (target_begin(restore->target, restore->plan, e) != 0) {
         return -1;
@@ -246,20 +251,56 @@ static int end(struct restore *restore, int result, struct err *e)
     return result;
 }
 
+/* What the node tells its stack. */
+static void tell_stack(struct restore *restore)
+{
+    const struct plan *const plan = restore->plan;
+    const struct selection *const selection = &restore->config.selection;
+    const struct report_counts counts = report_count_all(restore->report);
+    struct stack_facts facts = {
+        .has_slot = restore->config.chosen != NULL,
+        .slot = restore->config.chosen != NULL ? restore->config.chosen->slot : 0,
+        .token = selection->tokens.count == 1 ? selection->tokens.names[0] : NULL,
+        .files = counts.finished.files,
+        .bytes = counts.finished.bytes,
+        .ms = counts.duration_ms,
+    };
+    for (uint32_t i = 0; plan != NULL && i < plan->node_count; i++) {
+        const int64_t snapshot_ms = plan->nodes[i].snapshot_ms;
+        facts.token = plan->node_count == 1 ? plan->nodes[i].token : NULL;
+        facts.snapshot_ms =
+            i == 0 || snapshot_ms < facts.snapshot_ms ? snapshot_ms : facts.snapshot_ms;
+    }
+    stack_restore_done(&restore->stack, &facts);
+}
+
+static int run(struct restore *restore, struct err *e)
+{
+    const struct config *config = &restore->config;
+    if (report_out_check(config, e) != 0 || after_check(config, e) != 0 ||
+        source_open(config, &restore->source, e) != 0) {
+        return -1;
+    }
+    ASSERT(restore->source != NULL);
+    restore->report = report_new(config, restore->source->name);
+    report_set_setup(restore->report, &restore->setup);
+    restore->ring_report = ring_report_start(config);
+    const int result = restore_all(restore, e);
+    if (result != 0 && restore->begun && e->kind != ERR_CANCELLED) {
+        target_record_failure(restore->target, e->text);
+    }
+    return end(restore, result, e);
+}
+
 int restore_run(const struct config *config, struct err *e)
 {
     struct restore restore __attribute__((cleanup(restore_done))) = {.config = *config};
-    if (report_out_check(config, e) != 0 || after_check(config, e) != 0 ||
-        source_open(&restore.config, &restore.source, e) != 0) {
-        return -1;
+    restore.stack = stack_restore_open(config);
+    const int result = run(&restore, e);
+    if (result == 0) {
+        tell_stack(&restore);
+    } else {
+        stack_restore_failed(&restore.stack, e);
     }
-    ASSERT(restore.source != NULL);
-    restore.report = report_new(&restore.config, restore.source->name);
-    report_set_setup(restore.report, &restore.setup);
-    restore.ring_report = ring_report_start(&restore.config);
-    const int result = restore_all(&restore, e);
-    if (result != 0 && restore.begun && e->kind != ERR_CANCELLED) {
-        target_record_failure(restore.target, e->text);
-    }
-    return end(&restore, result, e);
+    return result;
 }

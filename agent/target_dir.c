@@ -214,6 +214,7 @@ static int refuse_locked(const struct target_dir *dir, struct err *e)
                       "target '%s': another restore is running on it, process %" PRIu64, dir->path,
                       pid);
     }
+    e->sys = EBUSY;
     return err_hint(e, "wait for it to end ('penates status %.180s' shows it) or stop it",
                     dir->path);
 }

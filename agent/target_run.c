@@ -151,6 +151,7 @@ static int check_unused(const struct target *target, struct err *e)
     }
     if (size != target->journal_size) {
         (void)err_set(e, ERR_REFUSED, "target '%s': another restore used it just now", dir->path);
+        e->sys = EBUSY;
         return err_hint(e, "run again to see where that one stands");
     }
     return 0;

@@ -48,6 +48,10 @@ int rig_load(const char *const *words, struct config **ret, struct err *e)
     for (int i = 0; i < argc; i++) {
         free(argv[i]); /* nothing of argv is kept */
     }
+    if (result != 0) {
+        config_free(*ret); /* what there is for a stack: rig_load_bad looks at that */
+        *ret = NULL;
+    }
     return result;
 }
 
