@@ -40,6 +40,7 @@ class FakeIMDS:
         self.credentials, self.role, self.lifetime_s = credentials, role, lifetime_s
         self.region, self.host = region, host
         self.words = {}  # path below meta-data -> answer, such as "placement/availability-zone"
+        self.identity = None  # (document, signature) of the instance, as bytes
         self.tokens = {}  # token -> how often it has been used
         self.token_uses = None  # a token that was used so often is answered 401
         self.fail_next = []  # statuses to answer before being honest
@@ -137,6 +138,9 @@ class FakeIMDS:
             self.answer(handler, 200, told.encode())
         elif handler.path == base + self.role:
             self.answer(handler, 200, self.document or self._document())
+        elif self.identity and handler.path.startswith("/latest/dynamic/instance-identity/"):
+            name = handler.path.rsplit("/", 1)[1]
+            self.answer(handler, 200, self.identity[("document", "signature").index(name)])
         elif handler.path.removeprefix("/latest/meta-data/") in self.words:
             self.answer(handler, 200, self.words[handler.path[18:]].encode())
         elif handler.path == "/latest/meta-data/placement/region":
