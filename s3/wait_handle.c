@@ -69,9 +69,8 @@ static int word_refusal(const struct wait_handle *handle, const struct creds_htt
     } else if (status >= 500 || status == 429 || status == 408 ||
                strcmp(code, "RequestTimeout") == 0) {
         (void)err_set(e, ERR_RETRY, "wait condition: S3 is in trouble: %ld %s", status, code);
-    } else if (status == 403) {
-        (void)err_set(e, ERR_AUTH, "wait condition: not allowed: %ld %s", status,
-                      has_error ? code : "without an error document");
+    } else if (strcmp(code, "AccessDenied") == 0) {
+        (void)err_set(e, ERR_AUTH, "wait condition: not allowed: %ld %s", status, code);
         (void)hint_way(handle, e);
     } else {
         (void)err_set(e, ERR_CONFIG, "wait condition: refused: %ld %s", status,

@@ -269,7 +269,8 @@ def test_a_handle_that_has_expired(world):
 
 def test_a_handle_that_was_cut(world):
     result = world.signal("--wait-handle", world.url[:-4])
-    assert result.code == 77 and "403 SignatureDoesNotMatch" in result.error
+    assert result.code == 64 and "403 SignatureDoesNotMatch" in result.error
+    assert "the whole URL" in result.error
 
 
 def test_a_policy_of_the_endpoint_is_named(world):

@@ -9,6 +9,10 @@ unit_test(test_creds_role LIBRARIES s3)
 unit_test(test_creds_sts LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_sts_error LIBRARIES s3)
 unit_test(test_sts_xml LIBRARIES s3)
+unit_test(test_service LIBRARIES s3)
+unit_test(test_cfn LIBRARIES s3 SOURCES unit/scripted_server.c)
+unit_test(test_cfn_error LIBRARIES s3)
+unit_test(test_wait_handle LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_creds_imds LIBRARIES s3)
 
 # Asked by tests/e2e/test_signing.py.

@@ -1,4 +1,5 @@
 unit_test(test_suggest LIBRARIES cli)
+unit_test(test_stack_text LIBRARIES cli)
 unit_test(test_options LIBRARIES cli)
 unit_test(test_json_write LIBRARIES cli)
 unit_test(test_java_properties LIBRARIES cli)

@@ -134,14 +134,15 @@ static bool answer(struct scripted_server *server, size_t index)
     return true;
 }
 
-/* The head, and as much behind it as it says. */
+/* The head, and as much behind it as it says, unless that is only announced. */
 static bool is_whole(const struct buf *request)
 {
     const char *head = buf_str(request);
     const char *end = strstr(head, "\r\n\r\n");
     const char *length = strcasestr(head, "\r\nContent-Length: ");
     uint64_t size = 0;
-    if (end != NULL && length != NULL && length < end) {
+    const bool announced = strcasestr(head, "\r\nExpect: 100-continue\r\n") != NULL;
+    if (end != NULL && length != NULL && length < end && !announced) {
         length += strlen("\r\nContent-Length: ");
         ASSERT(parse_u64(length, strcspn(length, "\r"), &size));
     }

@@ -64,6 +64,72 @@ static void test_methods(void **state)
     assert_int_equal(answer.body[0] | answer.body[3], 0);
 }
 
+static void test_put_of_a_body(void **state)
+{
+    (void)state;
+    static const struct exchange exchange = {
+        .expect = {"PUT /w?X-Sig=a%2Fb%3D&c HTTP/1.1\r\n", "Content-Length: 9\r\n",
+                   "\r\n\r\n{\"a\":\"b\"}"},
+        .refuse = "Content-Type",
+        .reply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    };
+    struct err e = ERR_INIT;
+    const struct creds_http_request request = {
+        .url = "/w?X-Sig=a%2Fb%3D&c", .method = "PUT", .body = "{\"a\":\"b\"}"};
+    assert_int_equal(ask(&exchange, request, &e), 0);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.size, 0);
+}
+
+/* Nothing of the body goes out: the server says that it would take it, and that is all. */
+static void test_announcements(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        enum after after;
+        long status; /* -1: no answer */
+    } cases[] = {
+        {"HTTP/1.1 100 Continue\r\n\r\n", AFTER_CLOSE, 100},
+        {"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", AFTER_CLOSE, 403},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", AFTER_CLOSE, 200},
+        {"", AFTER_STALL, -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct exchange exchange = {
+            .expect = {"PUT /w HTTP/1.1\r\n", "Expect: 100-continue\r\n", "Content-Length: 4\r\n"},
+            .refuse = "BODY",
+            .reply = cases[i].reply,
+            .after = cases[i].after,
+        };
+        struct err e = ERR_INIT;
+        const struct creds_http_request request = {
+            .url = "/w", .method = "PUT", .body = "BODY", .reach = CREDS_HTTP_ANNOUNCE};
+        assert_int_equal(ask(&exchange, request, &e), cases[i].status < 0 ? -1 : 0);
+        if (cases[i].status < 0) {
+            assert_int_equal(e.kind, ERR_RETRY);
+            assert_int_equal(e.sys, ETIMEDOUT);
+        } else {
+            assert_int_equal(answer.status, cases[i].status);
+        }
+    }
+}
+
+static void test_connecting_asks_nothing(void **state)
+{
+    (void)state;
+    struct scripted_server *server = scripted_server_start(NULL, 0, false);
+    const struct creds_http_request request = {.url = scripted_server_url(server),
+                                               .method = "GET",
+                                               .reach = CREDS_HTTP_CONNECT,
+                                               .connect_ms = 20000,
+                                               .total_ms = 20000};
+    struct err e = ERR_INIT;
+    assert_int_equal(creds_http_ask(&request, &answer, &e), 0);
+    assert_int_equal(answer.status, 0);
+    assert_int_equal(scripted_server_stop(server), 0);
+}
+
 static void test_redirects_are_answers(void **state)
 {
     (void)state;
@@ -161,8 +227,13 @@ int main(void)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_methods),      cmocka_unit_test(test_redirects_are_answers),
-        cmocka_unit_test(test_half_answers), cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_put_of_a_body),
+        cmocka_unit_test(test_announcements),
+        cmocka_unit_test(test_connecting_asks_nothing),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_redirects_are_answers),
+        cmocka_unit_test(test_half_answers),
+        cmocka_unit_test(test_urls),
         cmocka_unit_test(test_proxies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
