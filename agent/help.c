@@ -67,11 +67,10 @@ static const struct {
                              {"penates ring status s3://state/prod/plans/ID.json",
                               "penates ring status s3://state/prod/plans/ID.json --json"}},
     [COMMAND_SIGNAL] =
-        {"Tells the stack of this instance that the node is well, or with --status failure that "
-         "it\n"
-         "is not: by SignalResource for a creation policy, and by the URL of --wait-handle for a\n"
-         "wait condition. Without that URL, --stack and --stack-resource, the tags of the "
-         "instance\nsay whom. Ends with 0 when all of it was taken.",
+        {"Tells the stack of this instance that the node is well, or with --status failure\n"
+         "that it is not: a resource with a creation policy by SignalResource, and a wait\n"
+         "condition by the URL of --wait-handle. Where nothing says whom, the instance's\n"
+         "tags do. Ends with 0 when all of it was taken. A restore signals by itself.",
          {"penates signal --stack prod-ring --stack-resource Nodes",
           "penates signal --status failure --reason 'no disk for the data'"}},
     [COMMAND_HELP] = {"Explains a command, or lists them all.",
