@@ -204,19 +204,19 @@ static void put_role(struct json *json, const char *arn)
     json_close(json);
 }
 
-static int check_stack(const struct config *config, struct err *e)
-{
-    if (config->stack != NULL && strncmp(config->stack, "arn:", 4) != 0) {
-        err_set(e, ERR_CONFIG, "--stack: a policy names it by its ARN, not as '%s'", config->stack);
-        return err_hint(e, "give arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID");
-    }
-    return 0;
-}
-
 /* The other way of signalling asks for no right. A wait condition's URL has its own. */
 static bool signals_stack(const struct config *config)
 {
     return config->stack != NULL && config->signal_auth == SIGNAL_AUTH_SIGV4;
+}
+
+static int check_stack(const struct config *config, struct err *e)
+{
+    if (signals_stack(config) && strncmp(config->stack, "arn:", 4) != 0) {
+        err_set(e, ERR_CONFIG, "--stack: a policy names it by its ARN, not as '%s'", config->stack);
+        return err_hint(e, "give arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID");
+    }
+    return 0;
 }
 
 static void put_stack(struct json *json, const char *arn)

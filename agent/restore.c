@@ -150,6 +150,9 @@ static int thaw(struct restore *restore, struct err *e)
     struct thaw_count count = restore->plan->thawed;
     size_t archived;
     autofree struct archived *objects = plan_archived(restore->plan, restore->take, &archived);
+    if (archived > 0 && restore->config.thaw_days > 0) {
+        stack_restore_passed(&restore->stack); /* no creation policy waits for a thaw */
+    }
     const int result =
         thaw_or_refuse(&restore->config, restore->source, objects, archived, &count, e);
     report_set_thawed(restore->report, &count);

@@ -30,7 +30,7 @@ static void check_condition(struct findings *findings, struct stack *stack)
 
 void doctor_stack(const struct doctor *doctor)
 {
-    struct stack *stack = stack_open(&doctor->config, doctor->config.stack != NULL);
+    struct stack *stack = stack_open(&doctor->config, false);
     if (stack == NULL) {
         return;
     }

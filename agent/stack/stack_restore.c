@@ -64,8 +64,9 @@ static bool condition_is_open(struct stack *stack)
 void stack_restore_passed(struct stack_restore *told)
 {
     struct stack *const stack = told->stack;
+    const bool first = !told->passed;
     told->passed = true;
-    if (stack == NULL) {
+    if (stack == NULL || !first) {
         return;
     }
     const bool open = condition_is_open(stack);

@@ -25,7 +25,7 @@ struct stack_restore {
 struct stack_restore stack_restore_open(const struct config *config);
 void stack_restore_close(struct stack_restore *told);
 
-/* The first step. Where the second could not be taken, the resource is told that this fails, and
+/* The first step, once. Where the second could not be taken, the resource is told that this fails, and
  * the other way round: the restore goes on, but the stack does not wait for hours in vain. */
 void stack_restore_passed(struct stack_restore *told);
 

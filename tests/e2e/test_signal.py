@@ -376,6 +376,21 @@ def test_the_first_step_comes_before_the_first_byte(world, tmp_path):
     assert all(told == ["SUCCESS"] for told, begun in seen if begun) and seen[-1][1]
 
 
+def test_no_creation_policy_waits_for_a_thaw(world, tmp_path):
+    archived = standard()
+    archived.store.objects[archived.key("nb-1-big-Data.db")].storage_class = "GLACIER"
+    seen = []
+    with FakeS3(archived.store) as server:
+        server.faults.append(Fault(kind="restore", act=lambda *_: seen.append(world.told[0])))
+        world.s3 = server
+        refused = world.restore(tmp_path / "data")
+        assert refused.code == 78
+        assert world.told == (["FAILURE"], ["FAILURE"])
+        assert world.restore(tmp_path / "data", "--thaw", "1").code == 0
+    assert seen == [["FAILURE", "SUCCESS"]]
+    assert world.told == (["FAILURE", "SUCCESS"], ["FAILURE", "SUCCESS"])
+
+
 def test_a_node_that_boots_again_says_it_again(world, tmp_path):
     assert world.restore(tmp_path / "data").code == 0
     assert world.restore(tmp_path / "data").code == 0
@@ -619,3 +634,4 @@ def test_policy(world):
                          "Action": "cloudformation:SignalResource", "Resource": STACK}
     assert len(world.run(*source, "--stack", STACK).json["Statement"]) == len(shown) - 1
     assert world.run(*source, "--stack", "prod", "--signal-auth", "sigv4").code == 64
+    assert world.run(*source, "--stack", "prod").code == 0
