@@ -36,7 +36,7 @@ int rig_teardown(void **state)
     return rmdir(directory);
 }
 
-int rig_load(const char *const *words, struct config **ret, struct err *e)
+static int load(const char *const *words, struct config **ret, struct err *e)
 {
     char *argv[WORDS_MAX + 1] = {NULL};
     int argc = 0;
@@ -48,11 +48,27 @@ int rig_load(const char *const *words, struct config **ret, struct err *e)
     for (int i = 0; i < argc; i++) {
         free(argv[i]); /* nothing of argv is kept */
     }
+    return result;
+}
+
+int rig_load(const char *const *words, struct config **ret, struct err *e)
+{
+    const int result = load(words, ret, e);
     if (result != 0) {
-        config_free(*ret); /* what there is for a stack: rig_load_bad looks at that */
+        config_free(*ret);
         *ret = NULL;
     }
     return result;
+}
+
+struct config *rig_load_refused(const char *const *words)
+{
+    struct config *config = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(load(words, &config, &e), -1);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_non_null(config);
+    return config;
 }
 
 struct config *rig_load_good(const char *const *words)

@@ -10,6 +10,9 @@ int rig_load(const char *const *words, struct config **ret, struct err *e) MUST_
 /* Loads, and fails the test when that fails. */
 struct config *rig_load_good(const char *const *words);
 
+/* Fails the test when it does not fail; what is left for a stack. */
+struct config *rig_load_refused(const char *const *words);
+
 /* Sets the whole environment; NULL-ended entries "NAME=value". */
 void rig_environment(const char *const *entries);
 

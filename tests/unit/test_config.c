@@ -382,6 +382,43 @@ static void test_owner(void **state)
     assert_non_null(why);
 }
 
+/* What names a stack is known whatever else is wrong, wherever it stands. */
+static void test_what_is_left_for_a_stack(void **state)
+{
+    (void)state;
+    static const char file[] = "no-such-option = 1\nstack = prod\nthreads = none\n"
+                               "wait-handle = https://host/x?y\n";
+    const char *path = rig_file("stack.conf", file);
+    const char *const *const cases[] = {
+        WORDS("restore", "--config", path),
+        WORDS("--no-such-option", "restore", "--config", path),
+        WORDS("restore", "--threads", "0", "--config", path, "--memory"),
+        WORDS("restore", "a", "b", "--config", path),
+        WORDS("restore", "--signal-auth", "none", "--config", path),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct config *config = rig_load_refused(cases[i]);
+        assert_int_equal(config->command, COMMAND_RESTORE);
+        assert_string_equal(config->stack, "prod");
+        assert_string_equal(config->wait_handle, "https://host/x?y");
+        assert_null(config->stack_resource);
+        assert_int_equal(config->signal_auth, SIGNAL_AUTH_INSTANCE);
+        config_free(config);
+    }
+    struct config *plan = rig_load_refused(WORDS("plan", "--config", path));
+    assert_null(plan->wait_handle);
+    config_free(plan);
+    struct config *nothing = rig_load_refused(WORDS("--config", path));
+    assert_int_not_equal(nothing->command, COMMAND_RESTORE);
+    config_free(nothing);
+    struct config *bad = rig_load_refused(
+        WORDS("restore", "--wait-handle", "sEcReT", "--stack", "good", "--stack-resource", "b-d"));
+    assert_null(bad->wait_handle);
+    assert_string_equal(bad->stack, "good");
+    assert_null(bad->stack_resource);
+    config_free(bad);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sample, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_words, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_help, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_left_for_a_stack, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_precedence, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_at_overrules_range, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_bad, rig_setup, rig_teardown),
