@@ -23,6 +23,7 @@ struct cfn {
     struct creds_system system;
     struct cfn_options options;
     struct service service;
+    int64_t skew_ms; /* of a signed call: CloudFormation's clock less ours, once it was learned */
     struct creds_http_answer answer;
 };
 
@@ -205,7 +206,7 @@ static int send_signed(struct cfn *cfn, const struct buf *form, struct err *e)
             .body = form,
             .caller = caller,
             .ca_file = cfn->options.ca_file,
-            .now_ms = cfn->system.now_ms(cfn->system.ctx),
+            .now_ms = cfn->system.now_ms(cfn->system.ctx) + cfn->skew_ms,
         };
         rc = service_post(&cfn->service, &post, &cfn->answer, e);
     }
@@ -230,15 +231,11 @@ static int word_unreached(const struct cfn *cfn, struct err *e)
     return -1;
 }
 
-int cfn_send(struct cfn *cfn, const struct cfn_signal *signal, struct err *e)
+static int send_form(struct cfn *cfn, const struct cfn_signal *signal, const struct buf *form,
+                     struct err *e)
 {
-    ASSERT(signal->resource != NULL && signal->unique_id != NULL);
-    autobuf struct buf form = BUF_INIT(FORM_MAX);
-    if (!compose(cfn, signal, &form)) {
-        return err_set(e, ERR_CONFIG, "the names of stack and resource are too long");
-    }
-    const int rc =
-        cfn->options.signs ? send_signed(cfn, &form, e) : send_by_identity(cfn, &form, e);
+    cfn->answer.date_ms = -1;
+    const int rc = cfn->options.signs ? send_signed(cfn, form, e) : send_by_identity(cfn, form, e);
     if (rc != 0) {
         (void)word_unreached(cfn, e);
         return err_wrap(e, "signalling %.100s", signal->resource);
@@ -249,6 +246,24 @@ int cfn_send(struct cfn *cfn, const struct cfn_signal *signal, struct err *e)
                                     .is_signed = cfn->options.signs};
     return cfn_answer_judge(&asked, cfn->answer.status,
                             slice_of(cfn->answer.body, cfn->answer.size), e);
+}
+
+int cfn_send(struct cfn *cfn, const struct cfn_signal *signal, struct err *e)
+{
+    ASSERT(signal->resource != NULL && signal->unique_id != NULL);
+    autobuf struct buf form = BUF_INIT(FORM_MAX);
+    if (!compose(cfn, signal, &form)) {
+        return err_set(e, ERR_CONFIG, "the names of stack and resource are too long");
+    }
+    const int rc = send_form(cfn, signal, &form, e);
+    const int64_t now_ms = cfn->system.now_ms(cfn->system.ctx);
+    /* A refusal by a clock that is far from ours is asked again once, by that clock. */
+    if (rc == 0 || e->kind != ERR_AUTH || !cfn->options.signs || cfn->skew_ms != 0 ||
+        !service_skew(&cfn->answer, now_ms, &cfn->skew_ms)) {
+        return rc;
+    }
+    *e = ERR_INIT;
+    return send_form(cfn, signal, &form, e);
 }
 
 int cfn_reach(const struct cfn *cfn, struct err *e)

@@ -12,8 +12,7 @@
 
 enum {
     TRIES = 4,
-    BACKOFF_MS = 250,        /* then 500, 1000 */
-    SKEW_MS = 4 * 60 * 1000, /* a clock that is off by more is to blame for a refusal: the SDKs' */
+    BACKOFF_MS = 250,                    /* then 500, 1000 */
     WEB_TOKEN_MAX = 20 * 1000,           /* STS API reference, AssumeRoleWithWebIdentity */
     TOKEN_FILE_MAX = WEB_TOKEN_MAX + 64, /* with white space around it */
     BODY_MAX = 80 * 1024,                /* the token, every byte of it encoded, and the rest */
@@ -149,15 +148,11 @@ static int word_refusal(const struct asking *asking, struct err *e)
 /* A refusal by a clock that is far from ours is asked again once, by that clock. */
 static bool learn_skew(struct asking *asking, const struct err *e)
 {
-    const struct creds_http_answer *answer = &asking->answer;
-    if (e->kind != ERR_AUTH || asking->caller == NULL || asking->has_skew || answer->date_ms < 0) {
+    const int64_t now_ms = asking->system->now_ms(asking->system->ctx);
+    if (e->kind != ERR_AUTH || asking->caller == NULL || asking->has_skew ||
+        !service_skew(&asking->answer, now_ms, &asking->skew_ms)) {
         return false;
     }
-    const int64_t skew_ms = answer->date_ms - asking->system->now_ms(asking->system->ctx);
-    if (skew_ms > -SKEW_MS && skew_ms < SKEW_MS) {
-        return false;
-    }
-    asking->skew_ms = skew_ms;
     asking->has_skew = true;
     return true;
 }

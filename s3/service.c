@@ -14,6 +14,7 @@ enum {
     HOST_MAX = 300, /* a name of 255 and a port */
     HEADERS_MAX = 32 * 1024,
     HEADER_COUNT_MAX = 8,
+    SKEW_MS = 4 * 60 * 1000, /* the SDKs' */
 };
 
 static const char region_alphabet[] =
@@ -153,6 +154,16 @@ static int send_form(const struct service *service, const struct service_form *f
         .total_ms = SERVICE_REQUEST_MS,
     };
     return creds_http_ask(&request, ret, e);
+}
+
+bool service_skew(const struct creds_http_answer *answer, int64_t now_ms, int64_t *ret_ms)
+{
+    const int64_t skew_ms = answer->date_ms - now_ms;
+    if (answer->date_ms < 0 || (skew_ms > -SKEW_MS && skew_ms < SKEW_MS)) {
+        return false;
+    }
+    *ret_ms = skew_ms;
+    return true;
 }
 
 int service_post(const struct service *service, const struct service_form *form,

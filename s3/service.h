@@ -49,6 +49,10 @@ struct service_form {
 int service_post(const struct service *service, const struct service_form *form,
                  struct creds_http_answer *ret, struct err *e) MUST_CHECK;
 
+/* False: what the answer tells of the service's clock is too near to `now_ms` to be to blame for a
+ * refusal, or it tells nothing. *ret: that clock less ours. */
+bool service_skew(const struct creds_http_answer *answer, int64_t now_ms, int64_t *ret_ms);
+
 enum { SERVICE_CONNECT_MS = 3000, SERVICE_REQUEST_MS = 10 * 1000 };
 
 #endif

@@ -1,5 +1,5 @@
 """A CloudFormation stack is told how the node fares: `penates signal`, and the two steps of a restore.
-The servers are strict fakes, since no other ones can be had offline."""
+The servers are strict fakes; test_signal_real.py has others."""
 
 import dataclasses
 import json

@@ -148,7 +148,7 @@ def read(endpoint, path):
 
 @pytest.mark.skipif(ec2_mock.find() is None, reason="no ec2-metadata-mock, for there is no go")
 def test_identity_of_the_metadata_mock_of_aws(tmp_path):
-    """Its document is not of one line, and its signature is: both go out as they should."""
+    """Its document has several lines, and goes out as it is."""
     stack = "arn:aws:cloudformation:us-east-1:111122223333:stack/prod/1"
     with ec2_mock.Ec2Mock(tmp_path, ACCESS_KEY, SECRET_KEY, SESSION_TOKEN) as imds:
         identity = tuple(read(imds.endpoint, f"dynamic/instance-identity/{name}")

@@ -130,6 +130,33 @@ static void test_signed(void **state)
     assert_int_equal(scripted_server_stop(rig.server), ARRAY_SIZE(script));
 }
 
+/* The instance's clock is an hour late; the store would be asked by its own clock as well. */
+static void test_clock_that_is_off(void **state)
+{
+    (void)state;
+#define REFUSED                                                                                    \
+    "HTTP/1.1 403 No\r\nConnection: close\r\nDate: Mon, 23 Nov 2026 09:00:00 GMT\r\n\r\n"          \
+    "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired: x"        \
+    "</Message></Error></ErrorResponse>"
+    static const struct exchange script[] = {
+        {.expect = {"x-amz-date: 20261123T080000Z"}, .reply = REFUSED, .after = AFTER_CLOSE},
+        {.expect = {"x-amz-date: 20261123T090000Z"}, .reply = TAKEN, .after = AFTER_CLOSE},
+        {.expect = {"x-amz-date: 20261123T090000Z"}, .reply = REFUSED, .after = AFTER_CLOSE},
+    };
+    struct rig rig;
+    rig_begin(&rig, script, ARRAY_SIZE(script));
+    const struct cfn_options options = {.stack = ARN, .signs = true};
+    struct cfn *cfn = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(cfn_open_in(&rig.system, &options, &cfn, &e), 0);
+    assert_int_equal(cfn_send(cfn, &failure, &e), 0);
+    assert_int_equal(e.kind, ERR_NONE);
+    assert_int_equal(cfn_send(cfn, &failure, &e), -1); /* once is enough */
+    assert_non_null(strstr(e.text, "the clock is wrong"));
+    cfn_free(cfn);
+    assert_int_equal(scripted_server_stop(rig.server), ARRAY_SIZE(script));
+}
+
 static void test_nobody_is_there(void **state)
 {
     (void)state;
@@ -156,9 +183,8 @@ static void test_nobody_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_identity),
-        cmocka_unit_test(test_without_an_identity),
-        cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_by_identity),     cmocka_unit_test(test_without_an_identity),
+        cmocka_unit_test(test_signed),          cmocka_unit_test(test_clock_that_is_off),
         cmocka_unit_test(test_nobody_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
