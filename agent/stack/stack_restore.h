@@ -25,8 +25,8 @@ struct stack_restore {
 struct stack_restore stack_restore_open(const struct config *config);
 void stack_restore_close(struct stack_restore *told);
 
-/* The first step, once. Where the second could not be taken, the resource is told that this fails, and
- * the other way round: the restore goes on, but the stack does not wait for hours in vain. */
+/* The first step, once. Where the second could not be taken, the resource is told that this fails,
+ * and the other way round: the restore goes on, but the stack does not wait for hours in vain. */
 void stack_restore_passed(struct stack_restore *told);
 
 /* There was nothing to do: the first step again, and from now on everything in little time. */
