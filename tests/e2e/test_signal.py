@@ -1,5 +1,5 @@
-"""A CloudFormation stack is told how the node fares: `penates signal`, and the two steps of a restore.
-The servers are strict fakes; test_signal_real.py has others."""
+"""A CloudFormation stack is told how the node fares: `penates signal`, and the two steps of a
+restore. The servers are strict fakes; test_signal_real.py has others."""
 
 import dataclasses
 import json
@@ -319,7 +319,8 @@ def test_one_that_fails_keeps_nobody_from_the_other(world):
     ("prod", "example.test", [], "cloudformation.eu-west-1.example.test"),
     ("prod", None, [], "cloudformation.eu-west-1.amazonaws.com"),
     ("prod", "amazonaws.com", ["--fips"], "cloudformation-fips.eu-west-1.amazonaws.com"),
-    ("prod", "amazonaws.com", ["--signal-auth", "sigv4"], "cloudformation.ap-south-1.amazonaws.com"),
+    ("prod", "amazonaws.com", ["--signal-auth", "sigv4"],
+     "cloudformation.ap-south-1.amazonaws.com"),
     (STACK.replace("us-east-1", "cn-north-1").replace("aws:", "aws-cn:", 1), None, [],
      "cloudformation.cn-north-1.amazonaws.com.cn"),
 ])
@@ -493,7 +494,8 @@ def test_a_failure_after_the_first_step(world, tmp_path):
     result = world.restore(tmp_path / "data")
     assert result.code == 65, result.err
     assert world.told == (["SUCCESS"], ["FAILURE"])
-    assert world.wait.puts[0]["Reason"].startswith(result.error.removeprefix("penates: error: ")[:200])
+    line = result.error.removeprefix("penates: error: ")
+    assert world.wait.puts[0]["Reason"].startswith(line[:200])
 
 
 def test_what_runs_again_by_itself_fails_no_stack(world, tmp_path):

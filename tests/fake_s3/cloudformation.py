@@ -1,5 +1,5 @@
-"""A strict CloudFormation, as far as signals go: SignalResource, by the identity of an instance or by
-a signature, and the bucket that wait conditions look into, which knows nothing but presigned URLs."""
+"""A strict CloudFormation, as far as signals go: SignalResource, by the identity of an instance or
+by a signature, and the bucket that wait conditions look into, which knows presigned URLs only."""
 
 import base64
 import contextlib
@@ -47,7 +47,8 @@ class Server:
 
 class FakeCloudFormation(Server):
     """`stacks`: ARN -> {logical id: state}. `members`: ids of the instances that belong to them.
-    `identity`: (document, signature) as the instance's metadata gives them. `callers`: as FakeSTS."""
+    `identity`: (document, signature) as the instance's metadata gives them. `callers`: as
+    FakeSTS."""
 
     def __init__(self, stacks, *, members=(), identity=None, callers=None, region="us-east-1"):
         self.stacks, self.members, self.identity = stacks, set(members), identity
@@ -167,8 +168,8 @@ KEYS = ("Status", "UniqueId", "Data", "Reason")
 
 
 class FakeWaitBucket(Server):
-    """The S3 behind wait conditions: a PUT by a URL of url(), which signs the type of the content as
-    well, so that none may be sent. As S3 does, it looks at an announced PUT before its body."""
+    """The S3 behind wait conditions: a PUT by a URL of url(), which signs the type of the content
+    as well, so that none may be sent. As S3 does, it looks at an announced PUT before its body."""
 
     BUCKET = "cloudformation-waitcondition-us-east-1"
 
@@ -193,7 +194,8 @@ class FakeWaitBucket(Server):
 
     def sign(self, md5, kind, end, path):
         text = f"PUT\n{md5}\n{kind}\n{end}\n{path}"
-        return base64.b64encode(hmac.new(self.secret, text.encode(), hashlib.sha1).digest()).decode()
+        mac = hmac.new(self.secret, text.encode(), hashlib.sha1)
+        return base64.b64encode(mac.digest()).decode()
 
     def handler(self):
         fake = self
