@@ -7,7 +7,7 @@ set -euo pipefail
 apt_build=(ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libsnappy-dev libssl-dev
     libxml2-dev libyajl-dev libyaml-dev make pkg-config python3 zlib1g-dev)
 apt_tests=(autoconf automake clang clang-format clang-tidy cloud-init curl debootstrap dpkg-dev
-    e2fsprogs file gcc-aarch64-linux-gnu gcovr git libc6-dev-arm64-cross libcmocka-dev
+    e2fsprogs file gcc-aarch64-linux-gnu gcovr git iproute2 libc6-dev-arm64-cross libcmocka-dev
     libstdc++-12-dev libstdc++-12-dev-arm64-cross libtool lintian man-db maven memcached ninja-build
     openjdk-17-jre-headless procps python3-venv qemu-user-static rpm shellcheck systemd xfsprogs)
 apt_cassandra=(maven ninja-build openjdk-17-jdk-headless procps python3-venv)

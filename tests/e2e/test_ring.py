@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree, source_args, start
-from fake_s3 import FakeS3, Fault
+from fake_s3 import FakeS3, Fault, Store
 from fake_s3.imds import FakeIMDS
 from fake_s3.server import ACCESS_KEY
 from small_backup import CLUSTER, SECOND, snappy, standard
@@ -18,19 +18,18 @@ ADDRESSES = ["10.0.0.10", "10.0.1.10", "10.0.2.10"]
 STATE = "s3://backups/state/prod"
 
 
-def nodes(count=3, racks=RACKS):
-    """One backup of nodes of the standard content, spread evenly over the racks."""
-    backup = standard()
-    one = dict(backup.store.objects)
-    for key in one:
-        backup.store.delete(key)
-    for token, rack in list(zip(TOKENS, racks))[:count]:
-        for key, thing in one.items():
+def nodes(count=3, racks=RACKS, make=lambda number: standard()):
+    """One backup of nodes with the content of make(number), spread evenly over the racks."""
+    store = Store()
+    for number, (token, rack) in list(enumerate(zip(TOKENS, racks)))[:count]:
+        backup = make(number)
+        for key, thing in backup.store.objects.items():
             data = thing.body.data
             if "META_V2" in key:
                 text = backup.manifest().replace(b"/1808575600/", f"/{token}/".encode())
                 data = snappy(text.replace(b"us-east-1c", rack.encode()))
-            backup.store.put(key.replace("/1808575600/", f"/{token}/"), data)
+            store.put(key.replace("/1808575600/", f"/{token}/"), data)
+    backup.store = store
     return backup
 
 

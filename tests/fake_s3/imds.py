@@ -36,9 +36,9 @@ class FakeIMDS:
     """`credentials`: (access key, secret key, token), or a Rotation."""
 
     def __init__(self, credentials, *, role="restore-role", lifetime_s=3600, region="us-east-1",
-                 host="127.0.0.1"):
+                 host="127.0.0.1", port=0):
         self.credentials, self.role, self.lifetime_s = credentials, role, lifetime_s
-        self.region, self.host = region, host
+        self.region, self.host, self.port = region, host, port
         self.words = {}  # path below meta-data -> answer, such as "placement/availability-zone"
         self.identity = None  # (document, signature) of the instance, as bytes
         self.tokens = {}  # token -> how often it has been used
@@ -67,7 +67,7 @@ class FakeIMDS:
         class Server(http.server.ThreadingHTTPServer):
             address_family = socket.AF_INET6 if ":" in imds.host else socket.AF_INET
 
-        self.server = Server((self.host, 0), Handler)
+        self.server = Server((self.host, self.port), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.endpoint = f"http://{bracketed(self.host)}:{self.server.server_port}"
