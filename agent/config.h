@@ -90,6 +90,7 @@ struct config {
     /* The node that the files are for */
     struct cassandra_version cassandra_version; /* --cassandra-version */
     const char *apply_yaml;                     /* --apply-yaml FILE */
+    bool allow_same_cluster_name;               /* --allow-same-cluster-name */
     bool set_aside_stale;                       /* --set-aside-stale */
 
     /* Limits */

@@ -55,6 +55,8 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_DIR_MODE] = {.take = config_take_mode, .offset = FIELD(dir_mode), .min = 0700},
     [OPTION_REPLACE] = {.take = config_take_tables, .offset = FIELD(replace)},
     [OPTION_APPLY_YAML] = {.take = config_take_text, .offset = FIELD(apply_yaml)},
+    [OPTION_ALLOW_SAME_CLUSTER_NAME] = {.take = config_take_flag,
+                                        .offset = FIELD(allow_same_cluster_name)},
     [OPTION_SET_ASIDE_STALE] = {.take = config_take_flag, .offset = FIELD(set_aside_stale)},
     [OPTION_CASSANDRA_VERSION] = {.take = config_take_version, .offset = FIELD(cassandra_version)},
     [OPTION_AFTER] = {.take = config_take_commands, .offset = FIELD(after)},

@@ -1,5 +1,7 @@
 #include "agent/node_setup.h"
 
+#include <string.h>
+
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 
@@ -96,6 +98,58 @@ static int judge_stale(const struct node_setup *setup, const struct config *conf
                        "was touched");
 }
 
+/* What Cassandra goes by when the key is absent is a name, too. */
+static int read_name(const char *path, const char *token, char **ret, bool *ret_has_token,
+                     struct err *e)
+{
+    autobuf struct buf yaml = BUF_INIT(YAML_TEXT_MAX);
+    autofree char *old = NULL;
+    if (apply_yaml_read(path, &yaml, e) < 0) {
+        return -1;
+    }
+    const struct slice text = slice_of(yaml.data, yaml.size);
+    if (cassandra_yaml_value(text, "cluster_name", ret, e) < 0 ||
+        cassandra_yaml_value(text, "initial_token", &old, e) < 0) {
+        return err_wrap(e, "%s", path);
+    }
+    *ret = *ret == NULL ? xstrdup("Test Cluster") : *ret;
+    *ret_has_token = old != NULL && strcmp(old, token) == 0;
+    return 0;
+}
+
+/*
+ * A ring beside the one that was backed up, of the same name: their nodes would gossip with each
+ * other, and its Priam would write into the backups. A single node may well be on its way back into
+ * the ring that it was lost from. `done`: all is in place, and a file that has the token has been
+ * judged before it got it; later boots are not refused for what nobody changed.
+ */
+static int judge_name(const struct config *config, const char *cluster, const char *token,
+                      bool done, struct err *e)
+{
+    autofree char *name = NULL;
+    bool has_token = false;
+    if (read_name(config->apply_yaml, token, &name, &has_token, e) < 0) {
+        return -1;
+    }
+    if (config->allow_same_cluster_name || cluster == NULL || strcmp(name, cluster) != 0 ||
+        (done && has_token)) {
+        return 0;
+    }
+    if (config->chosen == NULL) {
+        log_warn("%s: cluster_name is that of the backup, '%s': right for a node that comes back "
+                 "to its ring, wrong for a copy of it",
+                 config->apply_yaml, name);
+        return 0;
+    }
+    (void)err_set(
+        e, ERR_REFUSED,
+        "%s: cluster_name is that of the backup, '%s': the new ring would gossip with the "
+        "old one, and its Priam would write into the backup",
+        config->apply_yaml, name);
+    return err_hint(e, "give the new ring another name, or, where the old one is gone for good, "
+                       "add --allow-same-cluster-name");
+}
+
 int node_setup_check(struct node_setup *setup, const struct config *config, const struct plan *plan,
                      struct err *e)
 {
@@ -103,8 +157,10 @@ int node_setup_check(struct node_setup *setup, const struct config *config, cons
         return 0;
     }
     const char *token = NULL;
-    if (config->apply_yaml != NULL && (one_token(config, plan, &token, e) < 0 ||
-                                       apply_yaml_check(config->apply_yaml, token, e) < 0)) {
+    if (config->apply_yaml != NULL &&
+        (one_token(config, plan, &token, e) < 0 ||
+         apply_yaml_check(config->apply_yaml, token, e) < 0 ||
+         judge_name(config, plan->nodes[0].cluster, token, false, e) < 0)) {
         return -1;
     }
     return find_stale(setup, config, e) < 0 ? -1 : judge_stale(setup, config, plan, e);
@@ -123,7 +179,8 @@ int node_setup_finish(struct node_setup *setup, const struct config *config,
     }
     ASSERT(config->layout == LAYOUT_DATA && setup->applied.file == NULL);
     const char *token = NULL;
-    if (one_token(config, plan, &token, e) < 0) {
+    if (one_token(config, plan, &token, e) < 0 ||
+        (plan == NULL && judge_name(config, config->selection.cluster, token, true, e) < 0)) {
         return -1;
     }
     return apply_yaml_write(config->apply_yaml, token, &setup->applied, e);

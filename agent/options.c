@@ -102,6 +102,9 @@ static const struct option_info options[OPTION_COUNT] = {
                         "swap this populated table for the restored one once that is verified"},
     [OPTION_APPLY_YAML] = {"apply-yaml", 0, "FILE", GROUP_TARGET, PLAN | RESTORE,
                            "write the node's token into this cassandra.yaml at the end"},
+    [OPTION_ALLOW_SAME_CLUSTER_NAME] =
+        {"allow-same-cluster-name", 0, NULL, GROUP_TARGET, RESTORE,
+         "let a node of --ring keep the backup's cluster_name in --apply-yaml"},
     [OPTION_SET_ASIDE_STALE] = {"set-aside-stale", 0, NULL, GROUP_TARGET, PLAN | RESTORE,
                                 "move old commit logs, hints and saved caches aside"},
     [OPTION_CASSANDRA_VERSION] = {"cassandra-version", 0, "VERSION", GROUP_TARGET, SELECT,
