@@ -13,6 +13,7 @@
 #include "agent/node_setup.h"
 #include "agent/plan_print.h"
 #include "agent/report_out.h"
+#include "agent/ring/ring_copy.h"
 #include "agent/ring/ring_report.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
@@ -184,6 +185,12 @@ static int transfer(struct restore *restore, struct err *e)
     return result;
 }
 
+/* What later boots of this machine go by. */
+static int keep_on_root(const struct restore *restore, struct err *e)
+{
+    return target_keep_history(restore->target, e) != 0 ? -1 : ring_copy_keep(&restore->config, e);
+}
+
 static int finish(struct restore *restore, struct err *e)
 {
     if (target_put_in_place(restore->target, restore->plan, e) != 0 ||
@@ -194,9 +201,8 @@ static int finish(struct restore *restore, struct err *e)
     const struct s3_stats stats = source_stats(restore->source);
     report_end(restore->report, REPORT_RESTORED, &stats, NULL);
     autofree char *text = report_json(restore->report);
-    return target_finish(restore->target, restore->plan, text, e) != 0
-               ? -1
-               : target_keep_history(restore->target, e);
+    return target_finish(restore->target, restore->plan, text, e) != 0 ? -1
+                                                                       : keep_on_root(restore, e);
 }
 
 /* The files and what tells of them are in place: whatever becomes of the commands, a rerun comes
@@ -218,7 +224,7 @@ static int restore_all(struct restore *restore, struct err *e)
     }
     if (restore->done) {
         stack_restore_again(&restore->stack);
-        return target_keep_history(restore->target, e) != 0 ||
+        return keep_on_root(restore, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
                    : run_after(restore, e);

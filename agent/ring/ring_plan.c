@@ -23,6 +23,7 @@ void ring_plan_free(struct ring_plan *ring)
     free(ring->left_out);
     free(ring->warnings);
     free(ring->settings);
+    free(ring->text);
     arena_free(ring->strings);
     free(ring);
 }

@@ -61,6 +61,7 @@ struct ring_plan {
     struct ring_note *warnings;
     struct ring_setting *settings; /* of a plan that was read; one that is written has a config */
     size_t rack_count, slot_count, left_out_count, warning_count, setting_count;
+    char *text; /* of one that was read from S3; NULL else */
     struct arena *strings;
 };
 

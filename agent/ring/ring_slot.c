@@ -137,6 +137,7 @@ static void take_slot(struct config *config, const struct ring_plan *ring, size_
         .rack = own(config, slot->rack),
         .manifest_key = own(config, slot->manifest_key),
         .manifest_etag = own(config, slot->manifest_etag),
+        .plan_text = own(config, ring->text),
         .slot = number,
     };
     selection->cluster = own(config, ring->cluster);

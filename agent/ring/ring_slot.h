@@ -15,6 +15,7 @@ struct ring_choice {
     const char *state; /* where to report to; NULL: nowhere */
     const char *token, *rack;
     const char *manifest_key, *manifest_etag;
+    const char *plan_text; /* for ring_copy_keep; NULL: it was not read from S3 */
     size_t slot;
 };
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/ring/ring_copy.h"
+
 static const char SCHEME[] = "s3://";
 
 static bool is_s3(const char *url)
@@ -115,11 +117,34 @@ int ring_store_read_file(const char *path, struct buf *ret, struct err *e)
     }
 }
 
+/* What is under the name of a plan is that plan, or some nodes would go by another one. */
+static int check_name(const char *url, const struct ring_plan *ring, struct err *e)
+{
+    char id[RING_ID_SIZE];
+    if (!ring_copy_id(url, id) || strcmp(id, ring->id) == 0) {
+        return 0;
+    }
+    err_set(e, ERR_REFUSED, "%s: is another plan, %.12s", url, ring->id);
+    return err_hint(e, "put the plan of this name back, or name the other one by its own");
+}
+
 int ring_store_load(const struct config *config, const char *ring, struct ring_plan **ret,
                     struct err *e)
 {
     autobuf struct buf text = BUF_INIT(RING_PLAN_SIZE_MAX);
-    const int result =
-        is_s3(ring) ? load_object(config, ring, &text, e) : ring_store_read_file(ring, &text, e);
-    return result != 0 ? -1 : ring_plan_read(ring, slice_of(buf_str(&text), text.size), ret, e);
+    const bool fetched = is_s3(ring) && !ring_copy_read(config, ring, &text);
+    const int result = fetched        ? load_object(config, ring, &text, e)
+                       : !is_s3(ring) ? ring_store_read_file(ring, &text, e)
+                                      : 0;
+    struct ring_plan *read = NULL;
+    if (result != 0 || ring_plan_read(ring, slice_of(buf_str(&text), text.size), &read, e) != 0) {
+        return -1;
+    }
+    if (check_name(ring, read, e) != 0) {
+        ring_plan_free(read);
+        return -1;
+    }
+    read->text = fetched ? xstrndup(buf_str(&text), text.size) : NULL;
+    *ret = read;
+    return 0;
 }

@@ -34,8 +34,9 @@ int ring_store_put(struct source *store, const char *name, struct slice body, bo
 /* A whole local file. ERR_CONFIG. */
 int ring_store_read_file(const char *path, struct buf *ret, struct err *e) MUST_CHECK;
 
-/* The ring plan that config->ring, or `ring status RING`, names. As ring_plan_read; ERR_NOT_FOUND;
- * or as the store does. The caller frees. */
+/* The ring plan that config->ring, or `ring status RING`, names; from S3 unless this machine was
+ * restored by it and has a copy. As ring_plan_read; ERR_NOT_FOUND; ERR_REFUSED: what lies under the
+ * name of a plan is another one; or as the store does. The caller frees. */
 int ring_store_load(const struct config *config, const char *ring, struct ring_plan **ret,
                     struct err *e) MUST_CHECK;
 
