@@ -90,8 +90,9 @@ stage_package() {
     arm=$!
     deploy/packaging/build.sh amd64 "$out"
     wait "$arm" || { cat "$out-arm64.log"; return 1; }
-    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$audit/bin/pip-audit "$venv/bin/python" -m pytest -c tests/pytest.ini -p no:cacheprovider \
-        tests/deploy/test_packages.py tests/deploy/test_vulnerabilities.py
+    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$audit/bin/pip-audit "$venv/bin/python" -m pytest \
+        -c tests/pytest.ini -p no:cacheprovider -n 2 --dist loadfile tests/deploy/test_packages.py \
+        tests/deploy/test_first_boot.py tests/deploy/test_vulnerabilities.py
 }
 
 stage_cassandra() {

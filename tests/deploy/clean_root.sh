@@ -1,7 +1,8 @@
 #!/bin/sh
 # clean_root.sh DIR COMMAND...: runs a command as root of DIR, in mount and process namespaces of its
-# own. The programs are this machine's, with DIR/layer over /usr; of /etc, /var and the rest there is
-# only what DIR/root has. It stays between runs as a root volume does; /run, as on a boot, does not.
+# own. The programs are those of $CLEAN_USR, this machine's unless it is set, with DIR/layer over
+# them; of /etc, /var and the rest there is only what DIR/root has. It stays between runs as a root
+# volume does; /run, as on a boot, does not.
 set -eu
 dir=$1
 shift
@@ -11,7 +12,7 @@ mount --make-rprivate /
 mount -t tmpfs work "$dir/work"
 mkdir "$dir/work/upper" "$dir/work/work"
 cp -a "$dir/layer/." "$dir/work/upper/"
-mount -t overlay usr -o "lowerdir=/usr,upperdir=$dir/work/upper,workdir=$dir/work/work" "$root/usr"
+mount -t overlay usr -o "lowerdir=${CLEAN_USR:-/usr},upperdir=$dir/work/upper,workdir=$dir/work/work" "$root/usr"
 for name in bin sbin lib lib64; do
     [ -e "$root/$name" ] || ln -s "usr/$name" "$root/$name"
 done

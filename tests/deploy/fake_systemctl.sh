@@ -9,8 +9,8 @@ value() { # value UNIT NAME
     sed -n "s/^$2=//p" "$units/$1"
 }
 
-command_of() { # runs a line of a unit: "+": as root, "-": whatever its exit code
-    line=$1 as="setpriv --reuid=cassandra --regid=cassandra --clear-groups --no-new-privs --bounding-set=-all" good=
+command_of() { # command_of UNIT LINE: runs it: "+": as root, "-": whatever its exit code
+    line=$2 as="setpriv --reuid=$(value "$1" User) --regid=$(value "$1" Group) --clear-groups --no-new-privs --bounding-set=-all" good=
     while :; do
         case $line in
         +*) as= ;;
@@ -39,7 +39,7 @@ start() {
         name=$(value "$1" "${kind%%:*}Directory")
         install -d -o cassandra -g cassandra "${kind#*:}/$name"
     done
-    command_of "$(value "$1" ExecStart)" >>/var/log/unit 2>&1 || {
+    command_of "$1" "$(value "$1" ExecStart)" >>/var/log/unit 2>&1 || {
         code=$?
         echo "failed $1 $code" >>/var/log/systemctl
         rm -rf "/run/$(value "$1" RuntimeDirectory)"
@@ -48,7 +48,7 @@ start() {
     touch "/run/active-$1"
     value "$1" ExecStartPost >/tmp/posts
     while read -r post; do
-        command_of "$post"
+        command_of "$1" "$post"
     done </tmp/posts
 }
 
@@ -59,7 +59,7 @@ enable)
     ln -sf "$units/$2" "$wants/$2"
     ;;
 boot)
-    for unit in "$wants"/*; do
+    for unit in "$wants"/cassandra-*.service "$wants"/penates-*.service; do
         [ ! -e "$unit" ] || start "${unit##*/}"
     done
     start cassandra.service # enabled in the image

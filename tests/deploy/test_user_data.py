@@ -32,34 +32,45 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes mount namespace
 class Node:
     """A machine: a root volume that stays, a data volume that may not, and boots."""
 
-    def __init__(self, home, s3, imds):
+    def __init__(self, home, s3, imds, debian=None):
+        """`debian`: a root with the package installed, and nothing but the distribution's else."""
         self.home, self.s3, self.imds = home, s3, imds
         self.root, self.volume = home / "root", home / "volume"
-        layer = home / "layer"
-        for path in (home / "work", layer / "bin", layer / "lib/penates", self.root / "etc/cassandra",
-                     self.root / "var/log", self.volume / "data"):
+        self.usr = "/usr" if debian is None else debian / "usr"
+        for path in (home / "work", home / "layer/bin", self.volume / "data"):
             path.mkdir(parents=True)
+        shutil.copy(HERE / "fake_systemctl.sh", home / "layer/bin/systemctl")
+        if debian is None:
+            self.install_by_hand(home / "layer")
+        else:
+            shutil.copytree(debian, self.root, symlinks=True, ignore=lambda folder, names: (
+                {"usr", "dev", "proc", "sys"} if folder == str(debian) else ()))
+        (self.root / "etc/cassandra").mkdir(parents=True)
+        (self.root / "var/log").mkdir(parents=True, exist_ok=True)
+        for name, text in (("passwd", PASSWD), ("group", GROUP), ("cassandra/cassandra.yaml", YAML),
+                           ("priam.properties", f"priam.s3.bucket={s3.bucket}\n")):
+            (self.root / "etc" / name).write_text(text)
+        self.image_enables_the_unit()
+        self.own_volume()
+
+    def install_by_hand(self, layer):
+        (layer / "lib/penates").mkdir(parents=True)
         shutil.copy(BINARY, layer / "bin/penates")
-        shutil.copy(HERE / "fake_systemctl.sh", layer / "bin/systemctl")
         shutil.copy(DEPLOY / "systemd/data-disk", layer / "lib/penates/data-disk")
         shutil.copy(DEPLOY / "user-data/user-data", layer / "lib/penates/user-data")
         shutil.copytree(DEPLOY / "systemd", layer / "lib/systemd/system",
                         ignore=shutil.ignore_patterns("data-disk"))
-        for name, text in (("passwd", PASSWD), ("group", GROUP), ("cassandra/cassandra.yaml", YAML),
-                           ("priam.properties", f"priam.s3.bucket={s3.bucket}\n")):
-            (self.root / "etc" / name).write_text(text)
+        (self.root / "etc").mkdir(parents=True)
         for name in ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"):
             source = pathlib.Path("/etc") / name
             if source.is_dir():
                 shutil.copytree(source, self.root / "etc" / name, symlinks=True)
             elif source.exists():
                 shutil.copy(source, self.root / "etc" / name)
-        self.image_enables_the_unit()
-        self.own_volume()
 
     def image_enables_the_unit(self):
         wants = self.root / "etc/systemd/system/multi-user.target.wants"
-        wants.mkdir(parents=True)
+        wants.mkdir(parents=True, exist_ok=True)
         (wants / "penates-restore.service").symlink_to(
             "/usr/lib/systemd/system/penates-restore.service")
 
@@ -79,15 +90,24 @@ class Node:
         (self.volume / "data").mkdir(parents=True)
         self.own_volume()
 
-    def run(self, *command, text=None):
+    def start(self, *command):
+        """Whoever kills it kills all that runs in there, at once, as a power cut does."""
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
-               "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.endpoint}
-        result = subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", HERE / "clean_root.sh", self.home, *command],
-            env=env, input=text, capture_output=True, text=True, check=False, timeout=120)
+               "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.endpoint, "CLEAN_USR": str(self.usr)}
+        return subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", HERE / "clean_root.sh",
+             self.home, *command], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+
+    def run(self, *command, text=None):
+        with self.start(*command) as process:
+            try:
+                out, err = process.communicate(text, timeout=120)
+            finally:
+                process.kill()
         for secret in KEYS[1:]:
-            assert secret not in result.stdout + result.stderr + self.log("unit")
-        return result
+            assert secret not in out + err + self.log("unit")
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def boot(self, user_data=None):
         """The units of the image, then, on a first boot, user data."""
@@ -235,6 +255,8 @@ def test_cloud_config_is_valid_and_says_what_the_script_says():
                             text=True, check=False)
     assert result.returncode == 0, result.stderr
     config = yaml.safe_load(path.read_text())
+    # The schema takes a misspelt top-level key for one of somebody else's.
+    assert set(config) == {"write_files", "bootcmd", "runcmd"}
     (conf,) = [file["content"] for file in config["write_files"]
                if file["path"] == "/etc/penates/penates.conf"]
     script = (DEPLOY / "user-data/user-data.sh").read_text()
