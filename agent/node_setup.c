@@ -128,6 +128,7 @@ static int judge_name(const struct config *config, const char *cluster, const ch
 {
     autofree char *name = NULL;
     bool has_token = false;
+    ASSERT(token != NULL);
     if (read_name(config->apply_yaml, token, &name, &has_token, e) < 0) {
         return -1;
     }

@@ -20,8 +20,8 @@ void node_setup_done(struct node_setup *setup);
  * Preflight; writes nothing. ERR_REFUSED: stale files are in the way and --set-aside-stale is off
  * (when all tables go into a node that lives, they are its own: no more than a warning, and
  * --set-aside-stale is what is refused). ERR_CONFIG and
- * ERR_CREATE: --apply-yaml cannot be done. ERR_REFUSED too: a node of a ring whose cassandra.yaml has
- * the cluster_name of the backup, without --allow-same-cluster-name (deploy spec, 7.4).
+ * ERR_CREATE: --apply-yaml cannot be done. ERR_REFUSED too: a node of a ring whose cassandra.yaml
+ * has the cluster_name of the backup, without --allow-same-cluster-name (deploy spec, 7.4).
  */
 int node_setup_check(struct node_setup *setup, const struct config *config, const struct plan *plan,
                      struct err *e) MUST_CHECK;
