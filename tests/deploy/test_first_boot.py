@@ -2,20 +2,16 @@
 after that is what the image, the package and the units do. On this machine's programs, and, where
 PENATES_PACKAGES has a package, on a Debian of debootstrap's into which that was installed."""
 
-import os
-import pathlib
-import re
 import shutil
-import subprocess
 import time
 
 import pytest
 import yaml
+from clean_debian import PACKAGES, debootstrapped
 from test_user_data import (DEPLOY, KEYS, TOKEN, YAML, FakeIMDS, FakeS3, Fault, Node, needs_root,
                             shell_form, standard)
 
 pytestmark = needs_root
-PACKAGES = os.environ.get("PENATES_PACKAGES")
 # The modules that user data of ours has to do with, in their order; what else a distribution has
 # cloud-init do (users, keys, the network) is no matter of ours.
 CLOUD = {"datasource_list": ["NoCloud"], "network": {"config": "disabled"}, "users": [],
@@ -90,35 +86,26 @@ FORMS = {"cloud-config": cloud_form, "script": shell_form}
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory):
+def image(tmp_path_factory):
     """A Debian with systemd, cloud-init and our package."""
-    root = tmp_path_factory.mktemp("debian") / "root"
-    mirror = re.search(r"^URIs: *(\S+)", pathlib.Path(
-        "/etc/apt/sources.list.d/debian.sources").read_text(), re.M)[1]
     # python3-cffi-backend is what cloud-init needs by another name, which debootstrap does not see.
-    subprocess.run(["debootstrap", "--variant=minbase", "--include=systemd,cloud-init,"
-                    "python3-cffi-backend", "bookworm", root, mirror], check=True,
-                   stdout=subprocess.DEVNULL, timeout=900)
-    shutil.rmtree(root / "var/cache/apt")
-    (package,) = pathlib.Path(PACKAGES).glob("penates_*_amd64.deb")
-    shutil.copy(package, root / "penates.deb")
-    subprocess.run(["chroot", root, "dpkg", "-i", "/penates.deb"], check=True, capture_output=True)
-    (root / "penates.deb").unlink()
-    return root
+    with debootstrapped(tmp_path_factory.mktemp("image") / "root", "systemd", "cloud-init",
+                        "python3-cffi-backend") as root:
+        yield root
 
 
 @pytest.fixture(params=["this machine", "package"])
 def node(request, tmp_path):
-    debian = None
+    image = None
     if request.param == "package":
         if PACKAGES is None:
             pytest.skip("PENATES_PACKAGES names no folder of packages")
-        debian = request.getfixturevalue("debian")
+        image = request.getfixturevalue("image")
     elif PACKAGES is not None:
         pytest.skip("the package is what counts here")
     with FakeS3(standard().store) as s3, FakeIMDS(KEYS) as imds:
         s3.keys[KEYS[0]] = (KEYS[1], KEYS[2], None)
-        yield Instance(tmp_path, s3, imds, debian=debian)
+        yield Instance(tmp_path, s3, imds, debian=image)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

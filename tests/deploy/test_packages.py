@@ -16,7 +16,9 @@ import trustme
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path.insert(0, str(ROOT / "tests" / "deploy"))
 
+import clean_debian  # noqa: E402
 from fake_s3 import FakeS3, tree_store  # noqa: E402
 from fake_s3.server import ACCESS_KEY, SECRET_KEY  # noqa: E402
 
@@ -192,13 +194,8 @@ def clean_root(tmp_path_factory):
     """A Debian of nothing but its base, with the package installed."""
     if os.geteuid() != 0:
         pytest.skip("a clean root needs root")
-    root = tmp_path_factory.mktemp("root")
-    mirror = re.search(r"^URIs: *(\S+)", pathlib.Path(
-        "/etc/apt/sources.list.d/debian.sources").read_text(), re.M)[1]
-    run("debootstrap", "--variant=minbase", "bookworm", root, mirror, timeout=600)
-    shutil.copy(package("amd64", "deb"), root / "penates.deb")
-    run("chroot", root, "dpkg", "-i", "/penates.deb")
-    return root
+    with clean_debian.debootstrapped(tmp_path_factory.mktemp("clean") / "root") as root:
+        yield root
 
 
 def inside(root, *args, env=None):
