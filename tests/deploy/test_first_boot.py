@@ -8,7 +8,7 @@ import time
 import pytest
 import yaml
 from clean_debian import PACKAGES, debootstrapped
-from test_user_data import (DEPLOY, KEYS, TOKEN, YAML, FakeIMDS, FakeS3, Fault, Node, needs_root,
+from test_user_data import (DEPLOY, HARM, HOSTILE, KEYS, TOKEN, YAML, FakeIMDS, FakeS3, Fault, Node, needs_root,
                             shell_form, standard)
 
 pytestmark = needs_root
@@ -43,9 +43,9 @@ class Instance(Node):
         (seed / "meta-data").write_text(f"instance-id: {instance}\n")
         (seed / "user-data").write_text(user_data)
 
-    def cloud_boot(self, user_data, instance="i-1"):
+    def cloud_boot(self, user_data, instance="i-1", then=""):
         self.give(user_data, instance)
-        result = self.run("/bin/sh", "-eu", text=BOOT)
+        result = self.run("/bin/sh", "-eu", text=BOOT + then)
         assert result.returncode == 0, result.stderr + self.log("boot") + self.log("unit")
         assert not any(secret in self.log("boot") for secret in KEYS[1:])
 
@@ -136,6 +136,17 @@ def test_an_instance_to_its_stamp_and_through_its_life(node, form):
     assert "failed penates-restore.service 78" in node.log("systemctl")
     assert not node.is_up and not any((node.volume / "data").iterdir())
     assert "its data is gone" in node.log("unit")
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_no_value_is_run(node, form):
+    """They stop nothing but the restore."""
+    options = ("cluster", "token", "restore-id", "profile", "role-arn", "external-id", "region")
+    parameters = node.parameters(**dict(zip(options, HOSTILE, strict=True)))
+    node.cloud_boot(FORMS[form](parameters), then=HARM)
+    assert not (node.root / "var/log/harm").exists()
+    assert (node.root / "etc/penates/penates.conf").read_text() == parameters
+    assert "failed penates-restore.service 64" in node.log("systemctl") and not node.is_up
 
 
 def test_the_power_goes_in_the_middle(node):
