@@ -246,6 +246,10 @@ static int check_whole(const struct config *config, struct err *e)
         err_set(e, ERR_CONFIG, "--ring and --slot: one of the two is missing");
         return err_hint(e, "give both, as --ring s3://BUCKET/PREFIX/plans/ID.json --slot auto");
     }
+    if (config->ring_size != 0 && config->ring == NULL) {
+        err_set(e, ERR_CONFIG, "--ring-size: there is no --ring");
+        return err_hint(e, "give the ring's plan, or leave it out");
+    }
     if (config->plan_schema && (config->json || config->plan_out != NULL)) {
         err_set(e, ERR_CONFIG, "--schema: prints CQL in place of a plan, not with %s",
                 config->json ? "--json" : "--out");

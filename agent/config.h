@@ -36,7 +36,10 @@ enum signal_auth { SIGNAL_AUTH_INSTANCE, SIGNAL_AUTH_SIGV4 };
 enum signal_status { SIGNAL_SUCCESS, SIGNAL_FAILURE };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
-enum { CONFIG_TARGETS_MAX = 16 };
+enum {
+    CONFIG_TARGETS_MAX = 16,
+    RING_SIZE_MAX = 10000, /* the most slots of a plan, see ring_plan.h */
+};
 
 struct config {
     enum command command;
@@ -73,6 +76,7 @@ struct config {
     /* A ring: what one plan says for all of its nodes */
     const char *ring;            /* the plan: s3://BUCKET/PREFIX/plans/ID.json or a file */
     const char *slot;            /* restore --slot: its number, or "auto" */
+    unsigned ring_size;          /* restore --ring-size: slots that the plan has; 0: any number */
     const char *state;           /* ring plan --state: where plans, reports and claims are kept */
     const char *identities;      /* ring plan --identities FILE */
     struct name_list rack_zones; /* ring plan --rack-zone RACK=ZONE */

@@ -126,6 +126,8 @@ static const struct option_info options[OPTION_COUNT] = {
                      "take source, token and instant from this ring plan: s3://... or a file"},
     [OPTION_SLOT] = {"slot", 0, "N|auto", GROUP_TARGET, RESTORE,
                      "which node of --ring this is; auto: its tag restore.slot, or its address"},
+    [OPTION_RING_SIZE] = {"ring-size", 0, "N", GROUP_TARGET, RESTORE,
+                          "nodes that there are: a --ring of another number is refused"},
 
     [OPTION_STACK] = {"stack", 0, "NAME|ARN", GROUP_STACK, TELL | POLICY,
                       "stack to signal; default: the instance's tag aws:cloudformation:stack-id"},

@@ -119,6 +119,17 @@ static int take_settings(struct config *config, const struct ring_plan *ring, st
     return 0;
 }
 
+/* Nodes that nobody started would be missed by no one: each of the others restores its own slot. */
+static int check_size(const struct config *config, const struct ring_plan *ring, struct err *e)
+{
+    if (config->ring_size == 0 || config->ring_size == ring->slot_count) {
+        return 0;
+    }
+    err_set(e, ERR_REFUSED, "%s: has %zu slots, --ring-size says %u", config->ring,
+            ring->slot_count, config->ring_size);
+    return err_hint(e, "start as many nodes as the plan has slots");
+}
+
 static const char *own(struct config *config, const char *text)
 {
     return text == NULL ? NULL : config_own_text(config, text);
@@ -161,7 +172,7 @@ static void take_slot(struct config *config, const struct ring_plan *ring, size_
 static int choose(struct config *config, const struct ring_plan *ring, struct err *e)
 {
     uint64_t slot = 0;
-    if (find_slot(config, ring, &slot, e) != 0 ||
+    if (check_size(config, ring, e) != 0 || find_slot(config, ring, &slot, e) != 0 ||
         check_zone(config, ring, &ring->slots[slot], e) != 0 ||
         take_settings(config, ring, e) != 0) {
         return -1;

@@ -385,3 +385,16 @@ def test_a_node_that_was_killed_is_silent(ring, tmp_path):
     broken = penates("ring", "status", where, *options(ring))
     assert broken.code == 65
     assert "the report of slot 0" in broken.error
+
+
+def test_a_ring_of_another_size_is_refused(ring, tmp_path):
+    """Of nodes that were never started nothing would be missed: each restores its own slot."""
+    where, _ = plan_of(ring)
+    for size in (2, 4):
+        result = restore(ring, where, 0, tmp_path / "data", "--ring-size", size)
+        assert result.code == 78 and f"has 3 slots, --ring-size says {size}" in result.err
+        assert not (tmp_path / "data").exists()
+    result = restore(ring, where, 0, tmp_path / "data", "--ring-size", 3)
+    assert result.code == 0, result.err
+    alone = penates("restore", *source_args(ring), "--into", tmp_path / "other", "--ring-size", 3)
+    assert alone.code == 64 and "there is no --ring" in alone.err
