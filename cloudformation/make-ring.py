@@ -5,7 +5,7 @@
     cloudformation/make-ring.py plan.json > ring.yaml
     cloudformation/make-ring.py --drill plan.json > restore-drill.yaml
 
-CloudFormation has no loops that a stack set could do with, so they are run here: ring.in.yaml
+CloudFormation has no loops that a stack set could do with, so they are run here: ring.yaml.in
 between '#@ for' and '#@ end', once for each rack, slot or service. Only the shape comes from
 the plan: racks, zones, fixed addresses. Tokens and restore points stay in the plan, which every node
 reads, so any plan of the same shape goes with the template.
@@ -109,7 +109,7 @@ def make(plan, drill=False):
     things = shape(plan)
     values = {"SIZE": len(things["slot"]), "RACKS": len(things["rack"]),
               "SEEDS": things["SEEDS"], "DRILL": drill}
-    lines = (HERE / "ring.in.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (HERE / "ring.yaml.in").read_text(encoding="utf-8").splitlines()
     return "\n".join(expand(lines, things, values)) + "\n"
 
 

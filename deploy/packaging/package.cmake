@@ -22,6 +22,7 @@ file(GLOB docs ${deploy}/docs/*.md)
 file(GLOB schemas ${deploy}/schema/*.json)
 install(TARGETS penates RUNTIME DESTINATION usr/bin)
 install(PROGRAMS ${deploy}/systemd/data-disk ${deploy}/user-data/user-data
+    ${deploy}/user-data/cassandra-config
     DESTINATION usr/lib/penates)
 install(FILES ${deploy}/systemd/penates-restore.service ${deploy}/systemd/cassandra-data-disk.service
     DESTINATION usr/lib/systemd/system)

@@ -10,7 +10,8 @@ value() { # value UNIT NAME
 }
 
 command_of() { # command_of UNIT LINE: runs it: "+": as root, "-": whatever its exit code
-    line=$2 as="setpriv --reuid=$(value "$1" User) --regid=$(value "$1" Group) --clear-groups --no-new-privs --bounding-set=-all" good=
+    line=$2 as='' good='' user=$(value "$1" User)
+    [ -z "$user" ] || as="setpriv --reuid=$user --regid=$(value "$1" Group) --clear-groups --no-new-privs --bounding-set=-all"
     while :; do
         case $line in
         +*) as= ;;
@@ -27,8 +28,13 @@ command_of() { # command_of UNIT LINE: runs it: "+": as root, "-": whatever its 
 
 start() {
     echo "start $1" >>/var/log/systemctl
+    if [ -e "/run/masked-$1" ]; then
+        echo "masked $1" >>/var/log/systemctl
+        return
+    fi
     if [ "$1" = cassandra.service ]; then
-        sed -n 's/^ConditionPathExists=/&/p' "$units/cassandra.service.d/10-penates.conf" >/tmp/conditions
+        cat "$units/cassandra.service.d/"*.conf /etc/systemd/system/cassandra.service.d/*.conf \
+            2>/dev/null | sed -n 's/^ConditionPathExists=/&/p' >/tmp/conditions
         if xargs -d '\n' systemd-analyze condition </tmp/conditions >/dev/null 2>&1; then
             echo "cassandra is up" >>/var/log/systemctl
         fi
@@ -37,13 +43,15 @@ start() {
     [ ! -e "/run/active-$1" ] || return 0
     for kind in State:/var/lib Runtime:/run; do
         name=$(value "$1" "${kind%%:*}Directory")
+        [ -n "$name" ] || continue
         install -d -o cassandra -g cassandra "${kind#*:}/$name"
     done
     command_of "$1" "$(value "$1" ExecStart)" >>/var/log/unit 2>&1 || {
         code=$?
         echo "failed $1 $code" >>/var/log/systemctl
-        rm -rf "/run/$(value "$1" RuntimeDirectory)"
-        return 0
+        name=$(value "$1" RuntimeDirectory)
+        [ -z "$name" ] || rm -rf "/run/$name"
+        return "$code"
     }
     touch "/run/active-$1"
     value "$1" ExecStartPost >/tmp/posts
@@ -55,18 +63,27 @@ start() {
 case $1 in
 daemon-reload) ;;
 enable)
+    shift
     mkdir -p "$wants"
-    ln -sf "$units/$2" "$wants/$2"
+    for unit; do
+        [ -e "$units/$unit" ] || exit 1
+        ln -sf "$units/$unit" "$wants/$unit"
+    done
     ;;
+mask) touch "/run/masked-$3" ;;
+unmask) rm -f "/run/masked-$3" ;;
 boot)
     for unit in "$wants"/cassandra-*.service "$wants"/penates-*.service; do
-        [ ! -e "$unit" ] || start "${unit##*/}"
+        [ ! -e "$unit" ] || start "${unit##*/}" || true
     done
     start cassandra.service # enabled in the image
     ;;
 start)
-    [ "$2" != --no-block ] || shift
-    start "$2"
+    if [ "$2" = --no-block ]; then
+        start "$3" || true
+    else
+        start "$2"
+    fi
     ;;
 *)
     echo "systemctl: not known: $*" >&2

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.skipif(
 ARCHES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}
 # Ubuntu 22.04, Amazon Linux 2023, EL 9 and Debian 12 have 2.35, 2.34, 2.34 and 2.36.
 GLIBC_MAX = (2, 34)
-PROGRAMS = {"usr/bin/penates", "usr/lib/penates/data-disk", "usr/lib/penates/user-data"}
+PROGRAMS = {"usr/bin/penates"} | {
+    f"usr/lib/penates/{name}" for name in ("data-disk", "user-data", "cassandra-config")}
 FILES = PROGRAMS | {
     "etc/penates/penates.conf",
     "usr/lib/systemd/system/penates-restore.service",
