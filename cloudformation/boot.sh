@@ -45,7 +45,7 @@ fetch() { # fetch s3://BUCKET/KEY FILE: as the role of this instance
     bucket=$(printf %s "$1" | cut -d / -f 3)
     key=$(printf %s "$1" | cut -d / -f 4-)
     region=$(fact region facts)
-    store=$(printenv PENATES_BOOT_STORE || echo "https://$bucket.s3.$region.$(fact suffix facts)")
+    store=$(printenv BOOT_STORE || echo "https://$bucket.s3.$region.$(fact suffix facts)")
     token=$(curl --silent --show-error --fail --noproxy '*' --max-time 10 --retry 5 --request PUT \
         --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$metadata/latest/api/token")
     keys=$(ask "iam/security-credentials/$(ask iam/security-credentials/)")

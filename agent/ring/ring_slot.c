@@ -153,6 +153,8 @@ static void take_slot(struct config *config, const struct ring_plan *ring, size_
     };
     selection->cluster = own(config, ring->cluster);
     selection->source_region = own(config, slot->region);
+    /* Known by now, so that nothing is listed to find it out, nor has to be allowed to be. */
+    selection->format = slot->region == NULL ? DIALECT_V2 : DIALECT_V1;
     ASSERT(selection->tokens.count == 0 && selection->pins == NULL); /* read_plan saw to that */
     selection->tokens.names = (const char **)xcalloc(1, sizeof(char *));
     selection->tokens.names[0] = config->chosen->token;

@@ -1,4 +1,4 @@
-"""IAM as far as a policy for reading a backup uses it. What it does not know it does not skip: it
+"""IAM as far as a policy for reading a backup, or for reports, uses it. What it does not know it does not skip: it
 fails."""
 
 import re
@@ -45,6 +45,8 @@ def needed(request):
     if request.method == "POST":
         assert "restore" in request.query
         return "s3:RestoreObject", f"{bucket}/{request.key}", {}
+    if request.method == "PUT":
+        return "s3:PutObject", f"{bucket}/{request.key}", {}
     return f"s3:GetObject{versioned}", f"{bucket}/{request.key}", {}
 
 
