@@ -5,7 +5,7 @@
 #   lint      formatting, banned functions, layers, shell scripts, clang-tidy
 #   unit      gcc, release, warnings are errors: unit tests and the command-line checks
 #   e2e       that binary against S3 servers, faults, crashes
-#   deploy    units, user data and what else stands around the binary
+#   deploy    units, user data, CloudFormation templates and what else stands around the binary
 #   package   deb, rpm and tarball for x86_64 and arm64: what is in them, and that they run
 #   cassandra real Cassandras start on what it restored, and read every row back;
 #             PENATES_SKIP_CASSANDRA=1 skips this stage and says so
@@ -68,23 +68,32 @@ stage_e2e() {
     e2e release tests/e2e
 }
 
+venv_of() { # venv_of NAME: an environment of its own for tests/deploy/NAME.txt
+    local dir=$root/.venv-$1
+    if ! cmp -s "$dir/$1.txt" "tests/deploy/$1.txt"; then
+        python3 -m venv "$dir"
+        "$dir/bin/pip" install --quiet --disable-pip-version-check -r "tests/deploy/$1.txt"
+        cp "tests/deploy/$1.txt" "$dir"
+    fi
+}
+
 stage_deploy() {
     build release gcc
-    e2e release tests/deploy
+    e2e release tests/deploy --ignore-glob '*/test_cloudformation*'
+    venv_of checkov
+    venv_of cloudformation
+    PENATES_CHECKOV=$root/.venv-checkov/bin/checkov venv=$root/.venv-cloudformation \
+        e2e release tests/deploy/test_cloudformation.py tests/deploy/test_cloudformation_stacks.py --dist load
 }
 
 # Beside each other: most of it is configure scripts, of one thread each.
 stage_package() {
-    local out=$root/build-tests/package arm audit=$root/.venv-audit
+    local out=$root/build-tests/package arm
     if ! grep -qx 'VERSION_ID="12"' /etc/os-release; then
         echo "the packages are built on Debian 12: nothing was shown here" >&2
         return 1
     fi
-    if ! cmp -s "$audit/audit.txt" tests/deploy/audit.txt; then
-        python3 -m venv "$audit"
-        "$audit/bin/pip" install --quiet -r tests/deploy/audit.txt
-        cp tests/deploy/audit.txt "$audit"
-    fi
+    venv_of audit
     mkdir -p "$out"
     deploy/packaging/build.sh arm64 "$out" >"$out-arm64.log" 2>&1 &
     arm=$!
