@@ -180,6 +180,17 @@ def test_state_is_made():
         bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
 
 
+def test_the_operator_may_plan(s3):
+    given = parameters_of(TEMPLATES / "parameters/state.json") | {
+        "BackupBucket": "backups", "V2Prefix": f"backup/1049_{CLUSTER}/*", "TopicArn": ""}
+    resources, outputs = create("state.yaml", given, "state")
+    policy = json.dumps(policy_of(resources, "OperatorRole", "PlanAndWatch"))
+    s3.policy = json.loads(policy.replace(outputs["StateBucket"], "backups"))
+    s3.policy["Statement"] = [statement for statement in s3.policy["Statement"]
+                              if statement["Sid"] != "ListTheState"]  # the bucket is not the backup's
+    assert len(make_plan(s3, "--cluster", CLUSTER, "--format", "v2")) == 64
+
+
 def test_what_moto_is_said_to_skip_is_in_use():
     assert SKIPPED == {kind for name in ("ring.yaml", "restore-drill.yaml", "state.yaml")
                        for kind in SKIPPED if of_type(load(name), kind)}
@@ -287,13 +298,13 @@ def s3():
         yield server
 
 
-def make_plan(s3):
+def make_plan(s3, *args):
     """Its id; it lies in the state bucket."""
     env = dict(os.environ, AWS_ACCESS_KEY_ID=KEYS[0], AWS_SECRET_ACCESS_KEY=KEYS[1],
                AWS_SESSION_TOKEN=KEYS[2])
     result = subprocess.run(
         [BINARY, "ring", "plan", "s3://backups/backup", "--state", "s3://backups/state/prod",
-         "--endpoint", s3.endpoint, "--path-style", "--region", "us-east-1", "--json"],
+         "--endpoint", s3.endpoint, "--path-style", "--region", "us-east-1", "--json", *args],
         env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)["id"]
