@@ -14,6 +14,7 @@
 #include "agent/plan_print.h"
 #include "agent/report_out.h"
 #include "agent/ring/ring_copy.h"
+#include "agent/ring/ring_once.h"
 #include "agent/ring/ring_report.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
@@ -224,12 +225,14 @@ static int restore_all(struct restore *restore, struct err *e)
     }
     if (restore->done) {
         stack_restore_again(&restore->stack);
+        ring_once_note(&restore->config); /* had there been no time for it */
         return keep_on_root(restore, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
                    : run_after(restore, e);
     }
-    if (make_plan(restore, e) != 0 || target_check(restore->target, restore->plan, e) != 0 ||
+    if (ring_once_check(&restore->config, e) != 0 || make_plan(restore, e) != 0 ||
+        target_check(restore->target, restore->plan, e) != 0 ||
         node_setup_check(&restore->setup, &restore->config, restore->plan, e) != 0 ||
         prepare_source(restore, e) != 0) {
         return -1;
@@ -245,6 +248,7 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     restore->begun = false; /* and finished: it is not the restore that fails from here on */
+    ring_once_note(&restore->config);
     return run_after(restore, e);
 }
 

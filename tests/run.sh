@@ -99,7 +99,7 @@ stage_package() {
     arm=$!
     deploy/packaging/build.sh amd64 "$out"
     wait "$arm" || { cat "$out-arm64.log"; return 1; }
-    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$audit/bin/pip-audit "$venv/bin/python" -m pytest \
+    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$root/.venv-audit/bin/pip-audit "$venv/bin/python" -m pytest \
         -c tests/pytest.ini -p no:cacheprovider -n 2 --dist loadfile tests/deploy/test_packages.py \
         tests/deploy/test_first_boot.py tests/deploy/test_vulnerabilities.py
 }

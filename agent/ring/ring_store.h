@@ -3,6 +3,7 @@
  *
  *     plans/ID.json                    the ring plan
  *     nodes/RESTORE-ID/SLOT.json       what each node has last reported
+ *     nodes/RESTORE-ID/SLOT.once.json  that it was restored (ring_once.h)
  *
  * The bucket is the target's: no role, region or option that was given for the backup's bucket is
  * used for it, but for the endpoint and how to address it. A plan can be a local file, too.

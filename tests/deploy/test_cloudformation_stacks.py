@@ -382,6 +382,20 @@ def test_a_stack_comes_up_as_a_ring(tmp_path, s3):
 
 
 @needs_root
+def test_an_instance_that_replaces_a_restored_one_restores_nothing(tmp_path, node, s3):
+    """A group does so by itself, however long the ring has been live."""
+    resources, _ = create("ring.yaml", plain_ring(PlanId=make_plan(s3)))
+    s3.policy = policy_of(resources)
+    assert start_up(node, user_data_of(resources, 0)).returncode == 0
+    assert node.is_up
+    other = new_node(tmp_path / "other", s3, node.imds)
+    start_up(other, user_data_of(resources, 0))
+    assert "failed penates-restore.service 78" in other.log("systemctl")
+    assert "slot 0: was restored before" in other.log("unit")
+    assert not other.is_up
+
+
+@needs_root
 def test_a_template_of_another_size_than_the_plan_restores_nothing(node, s3):
     plan = make_plan(s3)
     resources, _ = create("ring.yaml", plain_ring(PlanId=plan))

@@ -398,3 +398,47 @@ def test_a_ring_of_another_size_is_refused(ring, tmp_path):
     assert result.code == 0, result.err
     alone = penates("restore", *source_args(ring), "--into", tmp_path / "other", "--ring-size", 3)
     assert alone.code == 64 and "there is no --ring" in alone.err
+
+
+def test_a_slot_is_restored_once(ring, tmp_path):
+    """Its instance is replaced, volumes and all, when the ring has been live for months."""
+    where, _ = plan_of(ring)
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+
+    def instance(name, slot, *args):
+        return restore(ring, where, slot, tmp_path / f"data-{name}", "--history", tmp_path / name, *args)
+
+    first = instance("a", 1)
+    assert first.code == 0, first.err
+    stamps = [name for name in ring.store.objects if name.endswith("/1.once.json")]
+    assert len(stamps) == 1
+    assert instance("a", 1).code == 0  # a reboot
+    asked = len(ring.requests)
+    second = instance("b", 1)
+    assert second.code == 78
+    assert "slot 1: was restored before, by " in second.err and f"delete {STATE}/nodes/" in second.err
+    assert not any("SST_V2" in one.key for one in ring.requests[asked:])
+    assert not any((tmp_path / "data-b").glob("*/*"))
+    assert instance("b", 2).code == 0
+    assert instance("c", 1, "--restore-id", "another").code == 0
+    ring.store.delete(stamps[0])
+    assert instance("d", 1).code == 0
+
+
+def test_a_stamp_that_may_not_be_looked_up_is_a_warning(ring, tmp_path):
+    where, _ = plan_of(ring)
+    (tmp_path / "history").mkdir()
+    ring.faults.append(Fault(kind="any", key="once.json", times=None, status=403, code="AccessDenied"))
+    result = restore(ring, where, 0, tmp_path / "data", "--history", tmp_path / "history")
+    assert result.code == 0, result.err
+    assert "whether this slot was restored before is not known" in result.err
+    assert "an instance that replaces this one would be restored again" in result.err
+
+
+def test_what_is_no_stamp_counts_as_one(ring, tmp_path):
+    where, plan = plan_of(ring)
+    (tmp_path / "history").mkdir()
+    ring.store.put(f"state/prod/nodes/{plan['id']}/0.once.json", b"[")
+    result = restore(ring, where, 0, tmp_path / "data", "--history", tmp_path / "history")
+    assert result.code == 78 and "another node at a time that it does not tell" in result.err
