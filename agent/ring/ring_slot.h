@@ -22,8 +22,8 @@ struct ring_choice {
 /*
  * For --ring: reads the plan, finds the slot, and puts source, cluster, token, instant and the rest
  * of its selection into the config, as a saved plan does. ERR_REFUSED: the plan has changed or
- * not as many slots as --ring-size says, or the slot's rack is of another zone than this instance; ERR_CONFIG: no such slot, or none for this
- * instance; or as the state bucket does.
+ * not as many slots as --ring-size says, or the slot's rack is of another zone than this instance;
+ * ERR_CONFIG: no such slot, or none for this instance; or as the state bucket does.
  */
 int ring_slot_choose(struct config *config, struct err *e) MUST_CHECK;
 
