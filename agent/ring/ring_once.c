@@ -11,7 +11,11 @@
 #include "agent/ring/ring_store.h"
 #include "agent/ring/ring_tree.h"
 
-enum { STAMP_SIZE_MAX = 4096, NODE_SIZE = 256 }; /* HOST_NAME_MAX is 64 on Linux */
+enum {
+    STAMP_SIZE_MAX = 4096,
+    NODE_SIZE = 256,      /* HOST_NAME_MAX is 64 on Linux */
+    RETRY_MS = 10 * 1000, /* Cassandra waits for it; the next boot notes it, too */
+};
 
 #define store_owner __attribute__((cleanup(store_done)))
 
@@ -94,10 +98,12 @@ void ring_once_note(const struct config *config)
         return;
     }
     store_owner struct source *store = NULL;
+    struct config own = *config;
     struct err e = ERR_INIT;
+    own.retry_for_ms = RETRY_MS;
     autofree char *name = stamp_name(config);
     autofree char *text = stamp_text(config);
-    if ((ring_store_open(config, config->chosen->state, &store, &e) != 0 ||
+    if ((ring_store_open(&own, config->chosen->state, &store, &e) != 0 ||
          ring_store_put(store, name, slice_of(text, strlen(text)), true, &e) != 0) &&
         e.kind != ERR_CHANGED) { /* it is there: this node's own, or one that was let through */
         log_warn("an instance that replaces this one would be restored again: %s", e.text);

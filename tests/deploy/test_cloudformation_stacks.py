@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import threading
 
@@ -19,7 +20,7 @@ import yaml
 
 moto = pytest.importorskip("moto", reason="tests/deploy/cloudformation.txt is not installed")
 import boto3  # noqa: E402
-from cfn_template import TEMPLATES, load, of_type, parameters_of  # noqa: E402
+from cfn_template import ROOT, TEMPLATES, load, of_type, parameters_of  # noqa: E402
 from test_user_data import BINARY, HOSTILE, KEYS, Node, needs_root  # noqa: E402 isort: skip
 from fake_s3 import FakeS3  # noqa: E402
 from fake_s3.imds import FakeIMDS  # noqa: E402
@@ -35,6 +36,8 @@ SKIPPED = {  # moto warns and goes on
 REPORTS = re.compile(r"^  Slot\d+Report:\n(    .*\n)+", re.MULTILINE)
 # There is no CloudFormation to signal to here: that has tests of its own.
 SIGNALS = {"stack", "stack-resource", "signal-auth", "wait-handle"}
+# Options that a program of before these templates has not.
+LATER = SIGNALS | {"allow-same-cluster-name"}
 YAML = """\
 cluster_name: 'Test Cluster'
 num_tokens: 16
@@ -241,7 +244,7 @@ def test_every_line_of_the_configuration_is_an_option():
     names = {line.split(" = ")[0] for line in conf.splitlines()}
     shown = subprocess.run([BINARY, "help", "restore"], capture_output=True, text=True, check=True)
     missing = names - set(re.findall(r"--([a-z-]+)", shown.stdout))
-    assert missing in (set(), SIGNALS)  # all of them, or a program from before it could signal
+    assert missing <= LATER
 
 
 class WaitHandle:
@@ -313,7 +316,7 @@ def make_plan(s3, *args):
 def start_up(node, user_data, handle=None):
     """A first boot: what cloud-init does before the services, the services, and what after."""
     config = yaml.safe_load(user_data)
-    script = [shlex.join(command) for command in config["bootcmd"]]
+    script = [*node.exports, *(shlex.join(command) for command in config["bootcmd"])]
     for file in config["write_files"]:
         content = file["content"]
         if file["path"].endswith("penates.conf"):
@@ -336,8 +339,13 @@ def new_node(path, s3, imds, slot=0):
     (node.root / "etc/systemd/system/multi-user.target.wants/penates-restore.service").unlink()
     (node.root / "etc/cassandra/cassandra.yaml").write_text(YAML)
     (node.root / "etc/cassandra/cassandra-topology.properties").write_text("default=DC1:r1\n")
-    node.env = {"AWS_ENDPOINT_URL_S3": s3.endpoint, "BOOT_STORE": f"{s3.endpoint}/backups"}
+    shutil.copy(ROOT / "deploy/user-data/cassandra-config", path / "layer/lib/penates")
+    node.exports = [f"export AWS_ENDPOINT_URL_S3={s3.endpoint} BOOT_STORE={s3.endpoint}/backups"]
     return node
+
+
+def boot_again(node, *commands):
+    return node.run("/bin/sh", "-eu", text="\n".join([*node.exports, *commands, "systemctl boot\n"]))
 
 
 @pytest.fixture
@@ -362,7 +370,7 @@ def test_a_stack_comes_up_as_a_ring(tmp_path, s3):
             config = yaml.safe_load((node.root / "etc/cassandra/cassandra.yaml").read_text())
             properties = (node.root / "etc/cassandra/cassandra-rackdc.properties").read_text()
             stamp, asked = node.stamp(), len(s3.requests)
-            node.boot()  # later on
+            boot_again(node)
             assert node.is_up and node.stamp() == stamp
             assert not any("SST_V2" in one.key for one in s3.requests[asked:])
         assert config == {
@@ -418,7 +426,7 @@ def test_cassandra_waits_where_it_is_told_to(node, s3):
     resources, _ = create("ring.yaml", plain_ring(PlanId=make_plan(s3), StartCassandra="no"))
     assert start_up(node, user_data_of(resources, 0)).returncode == 0
     assert node.stamp() and not node.is_up
-    result = node.run("/bin/sh", "-eu", text="touch /etc/penates/start-cassandra\nsystemctl boot\n")
+    result = boot_again(node, "touch /etc/penates/start-cassandra")
     assert result.returncode == 0 and node.is_up
 
 
