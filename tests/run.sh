@@ -88,22 +88,18 @@ stage_deploy() {
 
 # Beside each other: most of it is configure scripts, of one thread each.
 stage_package() {
-    local out=$root/build-tests/package arm audit=$root/.venv-audit
+    local out=$root/build-tests/package arm
     if ! grep -qx 'VERSION_ID="12"' /etc/os-release; then
         echo "the packages are built on Debian 12: nothing was shown here" >&2
         return 1
     fi
-    if ! cmp -s "$audit/audit.txt" tests/deploy/audit.txt; then
-        python3 -m venv "$audit"
-        "$audit/bin/pip" install --quiet -r tests/deploy/audit.txt
-        cp tests/deploy/audit.txt "$audit"
-    fi
+    venv_of audit
     mkdir -p "$out"
     deploy/packaging/build.sh arm64 "$out" >"$out-arm64.log" 2>&1 &
     arm=$!
     deploy/packaging/build.sh amd64 "$out"
     wait "$arm" || { cat "$out-arm64.log"; return 1; }
-    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$audit/bin/pip-audit "$venv/bin/python" -m pytest \
+    PENATES_PACKAGES=$out PENATES_PIP_AUDIT=$root/.venv-audit/bin/pip-audit "$venv/bin/python" -m pytest \
         -c tests/pytest.ini -p no:cacheprovider -n 2 --dist loadfile tests/deploy/test_packages.py \
         tests/deploy/test_first_boot.py tests/deploy/test_vulnerabilities.py
 }

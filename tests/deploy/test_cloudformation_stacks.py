@@ -36,8 +36,6 @@ SKIPPED = {  # moto warns and goes on
 REPORTS = re.compile(r"^  Slot\d+Report:\n(    .*\n)+", re.MULTILINE)
 # There is no CloudFormation to signal to here: that has tests of its own.
 SIGNALS = {"stack", "stack-resource", "signal-auth", "wait-handle"}
-# Options that a program of before these templates has not.
-LATER = SIGNALS | {"allow-same-cluster-name"}
 YAML = """\
 cluster_name: 'Test Cluster'
 num_tokens: 16
@@ -243,8 +241,7 @@ def test_every_line_of_the_configuration_is_an_option():
     conf = yaml.safe_load(user_data_of(resources, 0))["write_files"][-1]["content"]
     names = {line.split(" = ")[0] for line in conf.splitlines()}
     shown = subprocess.run([BINARY, "help", "restore"], capture_output=True, text=True, check=True)
-    missing = names - set(re.findall(r"--([a-z-]+)", shown.stdout))
-    assert missing <= LATER
+    assert names <= set(re.findall(r"--([a-z-]+)", shown.stdout))
 
 
 class WaitHandle:
