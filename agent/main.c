@@ -3,6 +3,7 @@
 
 #include "agent/commands.h"
 #include "agent/decode.h"
+#include "agent/report_out.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/signals.h"
 #include "agent/stack/stack_restore.h"
@@ -41,6 +42,14 @@ static int run(const struct config *config, struct err *e)
     err_bug(__FILE__, __LINE__, "the command is one of its enum");
 }
 
+static int choose_slot(struct config *config, struct err *e)
+{
+    if (config->ring == NULL || ring_slot_choose(config, e) == 0) {
+        return 0;
+    }
+    return config->command == COMMAND_RESTORE ? report_out_unstarted(config, e) : -1;
+}
+
 int main(int argc, char **argv)
 {
     struct config *config = NULL;
@@ -49,8 +58,8 @@ int main(int argc, char **argv)
     signals_install();
     int result = config_load(argc, argv, &config, &e);
     log_set_level(config->log_level);
-    if (result == 0 && config->ring != NULL) {
-        result = ring_slot_choose(config, &e);
+    if (result == 0) {
+        result = choose_slot(config, &e);
     }
     if (result == 0) {
         result = run(config, &e);

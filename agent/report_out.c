@@ -54,3 +54,14 @@ int report_out(struct report *report, enum report_outcome good, const struct s3_
     }
     return result;
 }
+
+int report_out_unstarted(const struct config *config, struct err *e)
+{
+    ASSERT(e->kind != ERR_NONE);
+    const char *source = config->source != NULL ? config->source : config->ring;
+    struct report *report = report_new(config, source == NULL ? config->plan_in : source);
+    const struct s3_stats none = {0};
+    const int result = report_out(report, REPORT_FAILED, &none, -1, e);
+    report_free(report);
+    return result;
+}

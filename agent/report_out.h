@@ -16,4 +16,8 @@ int report_out_check(const struct config *config, struct err *e) MUST_CHECK;
 int report_out(struct report *report, enum report_outcome good, const struct s3_stats *stats,
                int result, struct err *e) MUST_CHECK;
 
+/* report_out for a run that failed before there was a source: whoever reads the outcome, as an
+ * alarm does, must not find that of the run before. Returns -1. */
+int report_out_unstarted(const struct config *config, struct err *e) MUST_CHECK;
+
 #endif

@@ -292,7 +292,7 @@ static int run(struct restore *restore, struct err *e)
     const struct config *config = &restore->config;
     if (report_out_check(config, e) != 0 || after_check(config, e) != 0 ||
         source_open(config, &restore->source, e) != 0) {
-        return -1;
+        return report_out_unstarted(config, e);
     }
     ASSERT(restore->source != NULL);
     restore->report = report_new(config, restore->source->name);

@@ -68,7 +68,7 @@ int verify_run(const struct config *config, struct err *e)
 {
     struct verify verify __attribute__((cleanup(verify_done))) = {.config = config};
     if (report_out_check(config, e) != 0 || source_open(config, &verify.source, e) != 0) {
-        return -1;
+        return report_out_unstarted(config, e);
     }
     verify.report = report_new(config, verify.source->name);
     const int result = verify_all(&verify, e);

@@ -142,6 +142,61 @@ def test_outcome_that_cannot_be_written_is_known_first(backup_s3, tmp_path, comm
     assert len(backup_s3.requests) == seen
 
 
+def before_any_source(command, tmp_path):
+    """Arguments of a run that fails before it has a source: (arguments, exit code)."""
+    into = ["--into", tmp_path / "data"] if command == "restore" else []
+    yield [tmp_path / "no-such-mirror", *into], 66
+    yield ["s3:///backup", *into], 64
+    if command == "restore":
+        yield [*into, "--ring", tmp_path / "no-such-ring.json", "--slot", 0], 64
+
+
+@pytest.mark.parametrize("command", ["restore", "verify"])
+def test_outcome_of_the_run_before_does_not_stay(backup_s3, tmp_path, command):
+    metrics, report = tmp_path / "penates.prom", tmp_path / "report.json"
+    into = ["--into", tmp_path / "good"] if command == "restore" else []
+    out = ["--metrics", metrics, "--report", report, "--json"]
+    for args, code in before_any_source(command, tmp_path):
+        assert penates(command, *source_args(backup_s3), *into, *out).code == 0
+        assert f'penates_success{{command="{command}"}} 1\n' in metrics.read_text()
+        result = penates(command, *args, *out)
+        assert result.code != 0 and result.code == code, result.err
+        check_schema(result.json, "result")
+        assert result.json["exit"] == code and result.json["error"] in result.error
+        text = metrics.read_text()
+        assert f'penates_success{{command="{command}"}} 0\n' in text
+        assert f'penates_exit_code{{command="{command}"}} {code}\n' in text
+        full = json.loads(report.read_text())
+        check_schema(full, "report")
+        assert full["result"] == "failed"
+
+
+def test_a_failed_run_tells_the_metrics(backup_s3, tmp_path):
+    metrics = tmp_path / "penates.prom"
+    assert penates("verify", *source_args(backup_s3), "--metrics", metrics).code == 0
+    backup_s3.faults.append(Fault(kind="get", status=403, code="AccessDenied", message="no",
+                                  times=None))
+    result = penates("verify", *source_args(backup_s3), "--metrics", metrics)
+    assert result.code == 77, result.err
+    assert 'penates_success{command="verify"} 0\n' in metrics.read_text()
+    assert 'penates_exit_code{command="verify"} 77\n' in metrics.read_text()
+
+
+def test_a_line_of_status_fits_whatever_it_tells(tmp_path):
+    """An error as long as a journal keeps one, and a path of what JSON makes six characters of."""
+    target = tmp_path / ("\x01" * 200) / ("\x02" * 200) / ("\x03" * 200)
+    target.mkdir(parents=True)
+    with FakeS3(standard().store) as server:
+        server.faults.append(Fault(key="nb-3-big-Data.db", status=403, code="AccessDenied",
+                                   message='"\\' * 400, times=None))
+        result = penates("restore", *source_args(server), "--into", target)
+    assert result.code == 77, result.err
+    result = penates("status", target, "--json")
+    assert result.code == 0 and len(result.out) <= 2000
+    check_schema(result.json, "status")
+    assert result.json["state"] == "failed" and result.json["error"]
+
+
 def test_replace_of_an_unknown_table_is_refused(backup_s3, tmp_path):
     result = penates("restore", *source_args(backup_s3), "--into", tmp_path / "data",
                      "--replace", "shop.order")
