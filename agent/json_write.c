@@ -61,7 +61,6 @@ static void put_escaped(struct json *json, uint8_t c)
 
 static void put_text(struct json *json, struct slice text)
 {
-    put(json, "\"");
     while (text.size > 0) {
         const uint8_t c = text.data[0];
         size_t size = utf8_size(text);
@@ -75,6 +74,12 @@ static void put_text(struct json *json, struct slice text)
         }
         text = slice_of(text.data + size, text.size - size);
     }
+}
+
+static void put_quoted(struct json *json, struct slice text)
+{
+    put(json, "\"");
+    put_text(json, text);
     put(json, "\"");
 }
 
@@ -103,7 +108,7 @@ static void put_lead(struct json *json, const char *name)
         put_line(json, json->depth);
     }
     if (name != NULL) {
-        put_text(json, slice_of(name, strlen(name)));
+        put_quoted(json, slice_of(name, strlen(name)));
         put(json, json->pretty ? ": " : ":");
     }
 }
@@ -151,7 +156,20 @@ void json_string(struct json *json, const char *name, const char *value)
 void json_slice(struct json *json, const char *name, struct slice value)
 {
     put_lead(json, name);
-    put_text(json, value);
+    put_quoted(json, value);
+}
+
+void json_string_cut(struct json *json, const char *name, const char *value, size_t most)
+{
+    const size_t size = value == NULL ? 0 : strlen(value);
+    if (size <= most) {
+        json_string(json, name, value);
+        return;
+    }
+    put_lead(json, name);
+    put(json, "\"");
+    put_text(json, slice_of(value, most));
+    put(json, "...\"");
 }
 
 void json_u64(struct json *json, const char *name, uint64_t value)

@@ -29,6 +29,8 @@ void json_close(struct json *json);
 
 void json_string(struct json *json, const char *name, const char *value); /* NULL: null */
 void json_slice(struct json *json, const char *name, struct slice value);
+/* At most `most` bytes of it; what is cut off ends in "...". */
+void json_string_cut(struct json *json, const char *name, const char *value, size_t most);
 void json_u64(struct json *json, const char *name, uint64_t value);
 void json_seconds(struct json *json, const char *name, uint64_t ms); /* 12.345 */
 void json_bool(struct json *json, const char *name, bool value);

@@ -19,20 +19,6 @@ static void put_count(struct json *json, const char *name, const struct report_c
     json_close(json);
 }
 
-/* A string of at most `most` bytes; what is cut off ends in "...". */
-static void put_short(struct json *json, const char *name, const char *text, size_t most)
-{
-    const size_t size = strlen(text);
-    if (size <= most) {
-        json_string(json, name, text);
-        return;
-    }
-    autobuf struct buf cut = BUF_INIT(most + 3);
-    const bool fits = buf_append(&cut, text, most) && buf_append_str(&cut, "...");
-    ASSERT(fits);
-    json_string(json, name, buf_str(&cut));
-}
-
 static void put_failure(struct json *json, const struct report *report, size_t most)
 {
     const struct err *failure = &report->failure;
@@ -42,8 +28,8 @@ static void put_failure(struct json *json, const struct report *report, size_t m
         json_null(json, "next");
         return;
     }
-    put_short(json, "error", failure->text, most);
-    put_short(json, "next", err_next_step(failure), most);
+    json_string_cut(json, "error", failure->text, most);
+    json_string_cut(json, "next", err_next_step(failure), most);
 }
 
 static void put_after(struct json *json, const struct report *report)
@@ -222,9 +208,9 @@ static char *make_line(const struct report *report, size_t most)
     put_head(&json, report, "penates-result");
     put_failure(&json, report, most);
     put_after(&json, report);
-    put_short(&json, "source", report->source_name, most);
+    json_string_cut(&json, "source", report->source_name, most);
     if (report->config->target_count > 0) {
-        put_short(&json, "target", report->config->targets[0], most);
+        json_string_cut(&json, "target", report->config->targets[0], most);
     } else {
         json_null(&json, "target");
     }

@@ -1,12 +1,17 @@
 /* status: what the journal of a directory tells. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/commands.h"
 #include "agent/json_write.h"
 #include "agent/out_file.h"
 #include "agent/target.h"
+
+/* What SSM shows of a command's output holds it, with its line feed. */
+enum { STATUS_LINE_SIZE_MAX = 2000 };
 
 static const char *phase_name(enum target_phase phase)
 {
@@ -52,14 +57,16 @@ static void put_time_or_null(struct json *json, const char *name, int64_t ms)
     }
 }
 
-static void print_json(const char *dir, const struct target_summary *summary,
-                       const struct pace *pace)
+/* With texts of at most `most` bytes. */
+static char *make_line(const char *dir, const struct target_summary *summary,
+                       const struct pace *pace, size_t most)
 {
-    struct json json = JSON_INIT(stdout, false);
+    struct mem_file mem;
+    struct json json = JSON_INIT(mem_file_open(&mem), false);
     json_open_object(&json, NULL);
     json_string(&json, "format", "penates-status");
     json_u64(&json, "version", 1);
-    json_string(&json, "directory", dir);
+    json_string_cut(&json, "directory", dir, most);
     json_string(&json, "state", phase_name(summary->phase));
     json_u64(&json, "pid", summary->pid);
     json_u64(&json, "files", summary->files);
@@ -78,9 +85,23 @@ static void print_json(const char *dir, const struct target_summary *summary,
     } else {
         json_null(&json, "seconds_left");
     }
-    json_string(&json, "error", summary->error[0] == '\0' ? NULL : summary->error);
+    json_string_cut(&json, "error", summary->error[0] == '\0' ? NULL : summary->error, most);
     json_close(&json);
     json_end(&json);
+    return mem_file_close(&mem);
+}
+
+static void print_json(const char *dir, const struct target_summary *summary,
+                       const struct pace *pace)
+{
+    for (size_t most = 1024;; most /= 2) {
+        autofree char *line = make_line(dir, summary, pace, most);
+        if (strlen(line) <= STATUS_LINE_SIZE_MAX) {
+            (void)fputs(line, stdout); /* the flush tells */
+            return;
+        }
+        ASSERT(most > 0); /* the rest has a fixed size, far below the limit */
+    }
 }
 
 /* The flush after it tells whether this got through. */

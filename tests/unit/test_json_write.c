@@ -113,6 +113,21 @@ static void test_escapes(void **state)
     }
 }
 
+static void test_cut(void **state)
+{
+    (void)state;
+    struct sink sink;
+    struct json json = open_sink(&sink, false);
+    json_open_array(&json, NULL);
+    json_string_cut(&json, NULL, "four", 4);
+    json_string_cut(&json, NULL, "\"five", 4);
+    json_string_cut(&json, NULL, "\xc3\xa9", 1);
+    json_string_cut(&json, NULL, "all", 0);
+    json_string_cut(&json, NULL, NULL, 0);
+    json_close(&json);
+    close_sink(&sink, "[\"four\",\"\\\"fiv...\",\"" BAD "...\",\"...\",null]");
+}
+
 /* Names are escaped as values are. */
 static void test_names(void **state)
 {
@@ -131,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_document),
         cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
