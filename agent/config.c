@@ -108,7 +108,8 @@ static int settle_range(struct option_bag *bag, struct err *e)
  */
 static int read_plan(struct config *config, struct option_bag *bag, struct err *e)
 {
-    const struct option_value *plan = option_bag_last(bag, OPTION_PLAN);
+    const struct option_value *plan =
+        options_takes(OPTION_PLAN, config->command) ? option_bag_last(bag, OPTION_PLAN) : NULL;
     const struct option_value *ring = option_bag_last(bag, OPTION_RING);
     if (plan == NULL && ring == NULL) {
         return 0;
@@ -179,12 +180,12 @@ static bool needs_source(const struct config *config)
 {
     switch (config->command) {
     case COMMAND_LIST:
-    case COMMAND_PLAN:
     case COMMAND_VERIFY:
     case COMMAND_POLICY:
-    case COMMAND_DOCTOR:
     case COMMAND_RING_PLAN:
         return true;
+    case COMMAND_PLAN:
+    case COMMAND_DOCTOR:
     case COMMAND_RESTORE:
         return config->plan_in == NULL && config->ring == NULL;
     case COMMAND_DECODE:
@@ -250,6 +251,12 @@ static int check_whole(const struct config *config, struct err *e)
         err_set(e, ERR_CONFIG, "--ring-size: there is no --ring");
         return err_hint(e, "give the ring's plan, or leave it out");
     }
+    if (config->command != COMMAND_RESTORE && config->slot != NULL &&
+        strcmp(config->slot, "claim") == 0) {
+        err_set(e, ERR_CONFIG, "%s: a slot is claimed by the restore alone, since that writes",
+                name);
+        return err_hint(e, "give --slot N to look at one");
+    }
     if (config->plan_schema && (config->json || config->plan_out != NULL)) {
         err_set(e, ERR_CONFIG, "--schema: prints CQL in place of a plan, not with %s",
                 config->json ? "--json" : "--out");
@@ -286,7 +293,7 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
     if (read_weaker(bag, e) != 0) {
         return -1;
     }
-    if (config->command == COMMAND_RESTORE && read_plan(config, bag, e) != 0) {
+    if (options_takes(OPTION_RING, config->command) && read_plan(config, bag, e) != 0) {
         return -1;
     }
     if (settle_range(bag, e) != 0 || take_values(config, bag, e) != 0) {

@@ -122,9 +122,9 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_PLAN] = {"plan", 0, "FILE", GROUP_TARGET, RESTORE,
                      "run this saved plan; refused when the source no longer matches it"},
 
-    [OPTION_RING] = {"ring", 0, "RING", GROUP_TARGET, RESTORE,
+    [OPTION_RING] = {"ring", 0, "RING", GROUP_TARGET, PUT,
                      "take source, token and instant from this ring plan: s3://... or a file"},
-    [OPTION_SLOT] = {"slot", 0, "N|auto", GROUP_TARGET, RESTORE,
+    [OPTION_SLOT] = {"slot", 0, "N|auto", GROUP_TARGET, PUT,
                      "which node of --ring this is; auto: its tag restore.slot, or its address"},
     [OPTION_RING_SIZE] = {"ring-size", 0, "N", GROUP_TARGET, RESTORE,
                           "nodes that there are: a --ring of another number is refused"},

@@ -10,6 +10,7 @@
 #include "agent/plan_json.h"
 #include "agent/plan_print.h"
 #include "agent/report.h"
+#include "agent/ring/ring_slot.h"
 #include "agent/schema.h"
 #include "agent/target.h"
 
@@ -116,7 +117,8 @@ static int make(struct planning *planning, struct err *e)
         *e = show_error;
         return -1;
     }
-    if (built != 0) {
+    const struct ring_choice *chosen = planning->config.chosen;
+    if (built != 0 || (chosen != NULL && ring_slot_check(chosen, planning->plan, e) != 0)) {
         return -1;
     }
     return planning->config.plan_out == NULL ? 0 : save(planning, e);

@@ -306,6 +306,29 @@ def test_values_that_fit_nothing(ring, args, why):
     assert not any(request.kind == "put" for request in ring.requests)
 
 
+@pytest.mark.parametrize("command", ["plan", "doctor"])
+def test_a_node_looks_before_it_restores(ring, tmp_path, command):
+    where, _ = plan_of(ring)
+    gets = ring.count("put")
+    result = penates(command, "--ring", where, "--slot", 1, "--into", tmp_path / "data",
+                     *options(ring), "--json")
+    assert result.code == 0, result.err
+    check_schema(result.json, command)
+    assert TOKENS[1] in result.out and TOKENS[0] not in result.out
+    assert ring.count("put") == gets and not (tmp_path / "data").exists()
+    refused = penates(command, "--ring", where, "--slot", "claim", *options(ring))
+    assert refused.code == 64 and "claimed by the restore alone" in refused.error
+
+
+def test_a_plan_of_a_slot_is_refused_as_the_restore_would_be(ring):
+    where, _ = plan_of(ring)
+    (key,) = [key for key in ring.store.objects if "META_V2" in key and f"/{TOKENS[0]}/" in key]
+    text = nodes().manifest().replace(b"/1808575600/", f"/{TOKENS[0]}/".encode())
+    ring.store.put(key, snappy(text, block=100))  # says the same, and is another object
+    result = penates("plan", "--ring", where, "--slot", 0, *options(ring))
+    assert result.code == 78 and "is not what the ring's plan names" in result.error
+
+
 def identities(*rows):
     names = ("appId", "id", "instanceId", "availabilityZone", "token")
     return json.dumps({"Items": [
