@@ -19,20 +19,24 @@ function(compressed file as where)
 endfunction()
 
 file(GLOB docs ${deploy}/docs/*.md)
+file(GLOB ssm_documents ${deploy}/ssm/*.yaml)
 file(GLOB schemas ${deploy}/schema/*.json)
 install(TARGETS penates RUNTIME DESTINATION usr/bin)
 install(PROGRAMS ${deploy}/systemd/data-disk ${deploy}/user-data/user-data
-    ${deploy}/user-data/cassandra-config
+    ${deploy}/user-data/cassandra-config ${deploy}/ssm/ssm
     DESTINATION usr/lib/penates)
+install(PROGRAMS ${deploy}/restore-table.sh DESTINATION usr/lib/penates RENAME restore-table)
 install(FILES ${deploy}/systemd/penates-restore.service ${deploy}/systemd/cassandra-data-disk.service
+    ${deploy}/systemd/penates-verify.service ${deploy}/systemd/penates-verify.timer
     DESTINATION usr/lib/systemd/system)
 install(DIRECTORY ${deploy}/systemd/cassandra.service.d DESTINATION usr/lib/systemd/system)
-install(FILES ${deploy}/packaging/penates.conf DESTINATION etc/penates)
+install(FILES ${deploy}/packaging/penates.conf ${deploy}/packaging/verify.conf DESTINATION etc/penates)
 install(FILES ${deploy}/completions/penates.bash DESTINATION usr/share/bash-completion/completions
     RENAME penates)
 install(FILES ${deploy}/completions/_penates DESTINATION usr/share/zsh/site-functions)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${docs} DESTINATION ${doc})
 install(FILES ${schemas} DESTINATION ${doc}/schema)
+install(FILES ${ssm_documents} DESTINATION ${doc}/ssm)
 install(FILES ${deploy}/user-data/cloud-config.yaml ${deploy}/user-data/user-data.sh
     DESTINATION ${doc}/examples)
 install(FILES ${deploy}/packaging/copyright DESTINATION ${doc})
@@ -73,7 +77,8 @@ set(CPACK_RPM_PACKAGE_GROUP Applications/Databases)
 set(CPACK_RPM_PACKAGE_AUTOREQPROV OFF)
 set(CPACK_RPM_PACKAGE_REQUIRES "glibc >= 2.34, libgcc")
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
-set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/penates/penates.conf")
+set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/penates/penates.conf"
+    "%config(noreplace) /etc/penates/verify.conf")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /usr /usr/bin /usr/lib /usr/share
     /usr/share/doc /usr/share/man /usr/share/man/man1 /usr/share/lintian
     /usr/share/lintian/overrides /usr/lib/systemd /usr/lib/systemd/system /usr/share/bash-completion /usr/share/bash-completion/completions

@@ -29,11 +29,15 @@ ARCHES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch
 # Ubuntu 22.04, Amazon Linux 2023, EL 9 and Debian 12 have 2.35, 2.34, 2.34 and 2.36.
 GLIBC_MAX = (2, 34)
 PROGRAMS = {"usr/bin/penates"} | {
-    f"usr/lib/penates/{name}" for name in ("data-disk", "user-data", "cassandra-config")}
+    f"usr/lib/penates/{name}"
+    for name in ("data-disk", "user-data", "cassandra-config", "ssm", "restore-table")}
 FILES = PROGRAMS | {
     "etc/penates/penates.conf",
+    "etc/penates/verify.conf",
     "usr/lib/systemd/system/penates-restore.service",
     "usr/lib/systemd/system/cassandra-data-disk.service",
+    "usr/lib/systemd/system/penates-verify.service",
+    "usr/lib/systemd/system/penates-verify.timer",
     "usr/lib/systemd/system/cassandra.service.d/10-penates.conf",
     "usr/share/bash-completion/completions/penates",
     "usr/share/zsh/site-functions/_penates",
@@ -45,7 +49,8 @@ FILES = PROGRAMS | {
     "usr/share/doc/penates/examples/cloud-config.yaml",
     "usr/share/doc/penates/examples/user-data.sh",
 } | {f"usr/share/doc/penates/{path.name}" for path in (ROOT / "deploy/docs").glob("*.md")} | {
-    f"usr/share/doc/penates/schema/{path.name}" for path in (ROOT / "deploy/schema").glob("*")}
+    f"usr/share/doc/penates/schema/{path.name}" for path in (ROOT / "deploy/schema").glob("*")} | {
+    f"usr/share/doc/penates/ssm/{path.name}" for path in (ROOT / "deploy/ssm").glob("*.yaml")}
 
 
 def run(*args, **options):
