@@ -31,6 +31,7 @@ GLIBC_MAX = (2, 34)
 PROGRAMS = {"usr/bin/penates"} | {
     f"usr/lib/penates/{name}"
     for name in ("data-disk", "user-data", "cassandra-config", "ssm", "restore-table")}
+CONFIGURATION = ["/etc/penates/penates.conf", "/etc/penates/verify.conf"]
 FILES = PROGRAMS | {
     "etc/penates/penates.conf",
     "etc/penates/verify.conf",
@@ -112,11 +113,11 @@ def test_nothing_is_run_or_overwritten_by_an_installation(arch, tmp_path):
     control = tmp_path / "control"
     run("dpkg-deb", "-e", package(arch, "deb"), control)
     assert {path.name for path in control.iterdir()} == {"control", "md5sums", "conffiles"}
-    assert (control / "conffiles").read_text() == "/etc/penates/penates.conf\n"
+    assert (control / "conffiles").read_text() == "".join(f"{path}\n" for path in CONFIGURATION)
     assert run("rpm", "-qp", "--scripts", package(arch, "rpm")) == ""
-    assert run("rpm", "-qpc", package(arch, "rpm")) == "/etc/penates/penates.conf\n"
+    assert run("rpm", "-qpc", package(arch, "rpm")).split() == CONFIGURATION
     flags = run("rpm", "-qp", "--qf", "[%{FILEFLAGS:fflags} %{FILENAMES}\n]", package(arch, "rpm"))
-    assert "cn /etc/penates/penates.conf" in flags.splitlines()
+    assert {f"cn {path}" for path in CONFIGURATION} <= set(flags.splitlines())
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHES))

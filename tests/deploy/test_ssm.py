@@ -22,6 +22,7 @@ from fake_s3 import FakeS3, Fault  # noqa: E402
 from fake_s3.server import ACCESS_KEY, SECRET_KEY  # noqa: E402
 from small_backup import CLUSTER  # noqa: E402
 from test_cli import check_schema  # noqa: E402
+from test_restore_table import Errand  # noqa: E402
 from test_ring import STATE, TOKENS, nodes  # noqa: E402
 
 BINARY = os.environ.get("PENATES", str(ROOT / "build" / "agent" / "penates"))
@@ -370,6 +371,28 @@ def test_a_table_into_a_running_node_by_refresh(machine):
     assert (end.line["table"], end.line["token"]) == ("ks.users", TOKENS[1])
     assert len(set(folder.iterdir()) - before) == 15
     assert "refresh ks users" in (machine.home / "nodetool").read_text()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_table_into_a_running_node_by_import(machine, fails):
+    """The stand-ins are those of restore-table.sh's own tests."""
+    live_table(machine)
+    errand = Errand(machine.home / "bin")
+    errand.change(failing=["files"] if fails else [])
+    machine.environment["PATH"] = f"{errand.bin}:{machine.environment['PATH']}"
+    given = {"Source": "s3://backups/backup", "Table": "ks.users", "Token": TOKENS[2]}
+    end = machine.run("Penates-Table", **given, Count="yes", Host="10.0.0.1")
+    work = machine.data.parent / "penates-table" / "ks.users"  # on the file system of the data
+    if fails:
+        assert end.code == 75 and "not loaded" in end.line["error"] and work.is_dir()
+        return
+    assert end.code == 0, end.stderr
+    assert end.line["token"] == TOKENS[2]
+    (call,) = errand.calls("nodetool")
+    assert call == ["import", "ks", "users", str(work / "files/ks/users")]
+    assert all("10.0.0.1" in query for query in errand.calls("cqlsh"))
+    assert "0 rows before, 3 rows after" in end.stderr
+    assert not work.exists() and machine.runs() == 0
 
 
 def test_a_table_that_nodetool_does_not_take_is_no_success(machine):

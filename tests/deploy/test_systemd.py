@@ -10,6 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "deploy" / "systemd"
 UNITS = ("penates-restore.service", "cassandra-data-disk.service")
+DRILL = ("penates-verify.service", "penates-verify.timer")
 RETRIED = {69, 70, 74, 75}  # an outage, a bug, a disk, an interruption: a rerun may go on
 EXIT_CODES = {64, 65, 66, 69, 70, 73, 74, 75, 77, 78}
 CASSANDRA = "[Service]\nType=forking\nExecStart=/etc/init.d/cassandra start\n"
@@ -29,7 +30,7 @@ def image(tmp_path):
     units = tmp_path / "usr/lib/systemd/system"
     shutil.copytree("/usr/lib/systemd/system", units, symlinks=True)
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
-    for name in UNITS:
+    for name in UNITS + DRILL:
         shutil.copy(SYSTEMD / name, units)
     shutil.copytree(SYSTEMD / "cassandra.service.d", units / "cassandra.service.d")
     (units / "cassandra.service").write_text(CASSANDRA)
@@ -38,7 +39,7 @@ def image(tmp_path):
         wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(exist_ok=True)
         (wants / name).symlink_to(f"/usr/lib/systemd/system/{name}")
-    for path in ("usr/bin/penates", "usr/bin/touch", "usr/bin/systemctl", "usr/lib/penates/data-disk",
+    for path in ("usr/bin/penates", "usr/bin/rm", "usr/bin/touch", "usr/bin/systemctl", "usr/lib/penates/data-disk",
                  "etc/init.d/cassandra"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("#!/bin/sh\n")
@@ -50,7 +51,7 @@ def verify(image, *units):
     return run("systemd-analyze", "verify", f"--root={image}", "--man=no", *units)
 
 
-@pytest.mark.parametrize("unit", [*UNITS, "cassandra.service"])
+@pytest.mark.parametrize("unit", [*UNITS, *DRILL, "cassandra.service"])
 def test_verify_has_nothing_to_say(image, unit):
     result = verify(image, unit)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
@@ -71,12 +72,13 @@ def test_no_cycle_with_the_boot_and_cloud_init():
         assert "cassandra.service" in values(unit, "Before")[0].split()
 
 
-def test_exposure_is_at_most_one_point_five():
+@pytest.mark.parametrize("unit", ["penates-restore.service", "penates-verify.service"])
+def test_exposure_is_at_most_one_point_five(unit):
     result = run("systemd-analyze", "security", "--offline=yes", "--threshold=15",
-                 str(SYSTEMD / "penates-restore.service"))
+                 str(SYSTEMD / unit))
     assert result.returncode == 0, result.stdout[-300:]
     stricter = run("systemd-analyze", "security", "--offline=yes", "--threshold=10",
-                   str(SYSTEMD / "penates-restore.service"))
+                   str(SYSTEMD / unit))
     assert stricter.returncode != 0  # the measure can say no
 
 
@@ -87,8 +89,26 @@ def test_only_what_a_rerun_may_cure_is_started_again():
     assert values("penates-restore.service", "TimeoutStartSec") == ["infinity"]
 
 
-def test_an_option_of_the_unit_is_one_of_penates():
-    (command,) = values("penates-restore.service", "ExecStart")
+def test_the_drill_is_off_until_it_is_enabled():
+    assert not values("penates-verify.service", "WantedBy")
+    assert values("penates-verify.timer", "WantedBy") == ["timers.target"]
+    assert values("penates-verify.timer", "Persistent") == ["yes"]
+    (when,) = values("penates-verify.timer", "OnCalendar")
+    assert run("systemd-analyze", "calendar", when).returncode == 0
+
+
+@pytest.mark.parametrize("unit", ["penates-restore.service", "penates-verify.service"])
+def test_a_killed_run_leaves_no_success_behind(unit):
+    (command,) = values(unit, "ExecStart")
+    (before,) = values(unit, "ExecStartPre")
+    metrics = re.search(r"--metrics (\S+)", command)[1]
+    assert before == f"-/usr/bin/rm -f {metrics}"
+    assert " --json " in command  # for the journal
+
+
+@pytest.mark.parametrize("unit", ["penates-restore.service", "penates-verify.service"])
+def test_an_option_of_the_unit_is_one_of_penates(unit):
+    (command,) = values(unit, "ExecStart")
     page = (ROOT / "deploy" / "penates.1").read_text().replace("\\-", "-")
     for option in re.findall(r"--[a-z-]+", command):
         assert f" {option} " in page or f" {option}\n" in page, option
