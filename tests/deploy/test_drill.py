@@ -84,3 +84,23 @@ def test_what_an_alarm_sees(drill):
     assert drill.run(**whole)[0] == 0
     drill.conf.write_text("sampel = 5%\n")
     assert drill.run(**whole) == (64, {})  # none at all, which is what `absent()` is for
+
+
+def test_the_numbers_of_the_page_follow_from_its_formula():
+    text = (ROOT / "deploy/docs/drill.md").read_text()
+    rows = re.findall(r"^\| (\d+)% \| (.*) \|$", text, re.M)
+    assert [int(percent) for percent, _ in rows] == [5, 10, 25]
+    for percent, rest in rows:
+        share = int(percent) / 100
+        found = [f"{100 * (1 - (1 - share) ** times):.1f}%" for times in (1, 52, 10, 100)]
+        runs = next(k for k in range(1, 1000) if 1 - (1 - share) ** k >= 0.95)
+        assert rest.split(" | ") == [*found, str(runs)]
+
+
+def test_a_sample_is_a_new_one_each_time_and_one_damaged_sstable_is_found_as_often_as_said(drill):
+    """Three nodes of three SSTables: a third of them, in 60 runs. 5 sigma on either side."""
+    drill.s3.faults.append(Fault(key=r"/1808575600/.*nb-1-big-Data.db", flip_at=60, times=None))
+    codes = [drill.run(DRILL_SOURCE="s3://backups/backup", PENATES_SAMPLE="34%", PENATES_SEED=str(seed))[0]
+             for seed in range(60)]
+    assert set(codes) == {0, 65}
+    assert abs(codes.count(65) - 60 / 3) < 5 * (60 / 3 * 2 / 3) ** 0.5
