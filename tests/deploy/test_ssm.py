@@ -242,6 +242,15 @@ def test_a_configuration_that_is_none_is_told_by_its_own_words(machine):
     assert "threads" in failed.line["error"] and "(penates-restore.service: exit-code)" in failed.line["error"]
 
 
+def test_status_tells_of_a_run_that_failed_before_it_began(machine):
+    assert machine.run("Penates-Status").line["state"] == "new"
+    ring = machine.plan()
+    machine.s3.faults.append(Fault(kind="get", status=403, code="AccessDenied", times=None))
+    assert machine.run("Penates-Run", Ring=ring, Slot="0").code == 77
+    told = machine.run("Penates-Status")
+    assert told.code == 77 and "AccessDenied" in told.line["error"]
+
+
 def test_a_restore_that_is_killed_is_to_be_run_again(machine):
     ring = machine.plan()
     machine.hang()
@@ -267,6 +276,8 @@ def test_a_value_is_never_run(machine, name, parameter, harm):
     """The patterns refuse it, or it is text: on an agent with variables even without the patterns."""
     mark = machine.home / "harm"
     value = harm.replace("HARM", str(mark))
+    if parameter in ("Ring", "Source", "State") and not value.startswith("-"):
+        value = f"s3://backups/{value}"
     given = {"Table": "ks.users", "Source": "s3://backups/backup", "Token": TOKENS[0]}
     given = {key: text for key, text in given.items() if key in document(name)["parameters"]}
     given[parameter] = value
