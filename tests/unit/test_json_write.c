@@ -143,10 +143,8 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_document),
-        cmocka_unit_test(test_pretty),
-        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_document), cmocka_unit_test(test_pretty),
+        cmocka_unit_test(test_escapes),  cmocka_unit_test(test_cut),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
