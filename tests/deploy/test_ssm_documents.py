@@ -10,6 +10,8 @@ import subprocess
 import sys
 import types
 
+import botocore.session
+import botocore.validate
 import pytest
 import ssm_agent
 import yaml
@@ -163,6 +165,41 @@ def test_preflight_stops_all_and_a_run_stops_nobody():
     names = list(STEPS)
     assert names.index("countPreflight") < names.index("run") < names.index("countRun") < names.index(
         "startSeeds") < names.index("countSeeds") < names.index("startRest")
+
+
+SSM = botocore.session.Session().create_client(
+    "ssm", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x").meta
+
+
+def model_errors(operation, arguments):
+    shape = SSM.service_model.operation_model(operation).input_shape
+    return botocore.validate.ParamValidator().validate(arguments, shape).generate_report()
+
+
+def test_calls_are_those_of_the_api():
+    """By AWS's own model of it: names, types, and the patterns of strings."""
+    for step in STEPS.values():
+        inputs = dict(step["inputs"])
+        if step["action"] == "aws:executeAwsApi":
+            assert inputs.pop("Service") == "ssm"
+            assert model_errors(inputs.pop("Api"), inputs) == ""
+        if step["action"] == "aws:runCommand":
+            assert model_errors("SendCommand", inputs) == ""
+            shape = SSM.service_model.shape_for("SendCommandRequest")
+            for name in ("MaxConcurrency", "MaxErrors"):
+                pattern = shape.members[name].metadata["pattern"]
+                assert re.fullmatch(pattern, inputs.get(name, "50"))
+    assert "Fliters" in model_errors("DescribeInstanceInformation", {"Fliters": []})
+
+
+def test_answers_are_those_of_the_api():
+    invocation = SSM.service_model.shape_for("CommandInvocation").members
+    assert {"InstanceId", "Status", "CommandPlugins"} <= set(invocation)
+    assert "Output" in invocation["CommandPlugins"].member.members
+    told = SSM.service_model.operation_model("GetCommandInvocation").output_shape.members
+    assert "StandardOutputContent" in told
+    pages = botocore.session.Session().get_paginator_model("ssm").get_paginator("ListCommandInvocations")
+    assert pages["result_key"] == "CommandInvocations"
 
 
 class FakeSSM:
