@@ -28,7 +28,9 @@ def state():
         path = HOME / "state.json"
         now = json.loads(path.read_text()) if path.exists() else dict(NEW)
         yield now
-        path.write_text(json.dumps(now))
+        fresh = HOME / "state.json.new"
+        fresh.write_text(json.dumps(now))
+        fresh.replace(path)  # who reads it without the lock finds the old or the new
 
 
 def supervise():

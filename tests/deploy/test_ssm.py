@@ -68,7 +68,7 @@ class Machine:
                "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
                "AWS_EC2_METADATA_DISABLED": "true", "PENATES_CONFIG": str(self.conf)}
         self.environment = {**own, "FAKE_SYSTEMD": str(self.systemd), "PENATES_CONF": str(self.conf),
-                            "PENATES_SSM_PAUSE": "0.1"}
+                            "PENATES_SSM_PAUSE": "0.1", "PENATES_SSM_LOCK": str(home / "lock")}
         (self.systemd / "unit.json").write_text(json.dumps(
             {"command": [BINARY, "restore", "--json", "--history", str(home / "history"),
                          "--metrics", str(home / "penates.prom")], "environment": own}))
@@ -112,7 +112,7 @@ class Machine:
     def wait(self, condition, seconds=60):
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, self.state()
+            assert time.monotonic() < end, (self.state(), [j.read_text() for j in self.systemd.glob('journal-*')])
             time.sleep(0.05)
 
     def is_fetching(self):
@@ -195,6 +195,19 @@ def test_a_second_run_joins_the_first(machine):
     assert len({end.stdout for end in ends}) == 1 and machine.runs() == 1
     assert ends[0].line["result"] == "interrupted"
     assert "slot = 2\n" in machine.conf.read_text()
+
+
+def test_of_two_at_once_one_joins_or_is_refused(machine):
+    ring = machine.plan()
+    slots = ["0", "1", "0", "1"]
+    ends = [ssm_agent.finish(process) for process in
+            [machine.start("Penates-Run", Ring=ring, Slot=slot) for slot in slots]]
+    codes = {slot: {end.code for end, its in zip(ends, slots) if its == slot} for slot in "01"}
+    assert sorted(codes.values(), key=min) == [{0}, {78}], [end.stdout for end in ends]
+    (slot,) = [slot for slot in "01" if codes[slot] == {0}]
+    assert machine.runs() == 1 and f"slot = {slot}\n" in machine.conf.read_text()
+    token = json.loads((machine.data / ".penates/restored").read_text())["nodes"][0]["token"]
+    assert token == TOKENS[int(slot)]
 
 
 def test_a_cancelled_command_leaves_the_restore_alone(machine):

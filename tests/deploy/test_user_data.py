@@ -246,7 +246,7 @@ def test_what_is_no_configuration_is_refused(tmp_path, lines):
     result = subprocess.run([DEPLOY / "user-data/user-data"], input=lines, text=True, check=False,
                             capture_output=True, env={"PATH": "/usr/bin:/bin", "PENATES_CONF": str(conf)})
     assert result.returncode == 64 and "is not 'option = value'" in result.stderr
-    assert conf.read_text() == "into = /old\n" and not (tmp_path / "penates.conf.new").exists()
+    assert conf.read_text() == "into = /old\n" and list(tmp_path.iterdir()) == [conf]
 
 
 def test_cloud_config_is_valid_and_says_what_the_script_says():
