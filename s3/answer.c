@@ -27,6 +27,13 @@ static enum verdict check_body_head(const struct answer_want *want,
                 want->first, want->last, want->total);
         return VERDICT_RETRY;
     }
+    if (want->whole && headers->has_length && headers->length <= size) {
+        return VERDICT_DONE;
+    }
+    if (want->whole && headers->has_length) {
+        err_set(e, ERR_LIMIT, "has %" PRIu64 " bytes, more than %" PRIu64, headers->length, size);
+        return VERDICT_FAIL;
+    }
     if (!headers->has_length || headers->length != size) {
         err_set(e, ERR_CORRUPT, "body of %" PRIu64 " bytes announced, %" PRIu64 " expected",
                 headers->has_length ? headers->length : 0, size);

@@ -17,6 +17,7 @@ struct answer_want {
     bool restore; /* any 2xx */
     bool put;     /* any 2xx */
     bool page;    /* a listing: a body of any length that is told */
+    bool whole;   /* all of an object of at most `total` bytes */
     bool ranged;  /* bytes first..last of total; else all of them */
     uint64_t first, last, total;
     const char *etag;          /* "": any */

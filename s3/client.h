@@ -49,6 +49,7 @@ struct s3_transfer {
     uint64_t received;               /* bytes of the get that are in place */
     uint64_t retry_after_ms;         /* what the last answer asked for; 0: nothing */
     bool answered;                   /* by the store, however */
+    bool unsure;                     /* a PUT of which a try may have been done unseen */
     unsigned repaired;               /* a bit for each verdict that was answered by a repair */
     char etag[HTTP_ETAG_MAX];        /* of the bytes in place, where the caller named none */
 };

@@ -79,13 +79,14 @@ void client_submit(struct s3_client *client, struct s3_get *get, const struct cl
     ASSERT(get->done != NULL);
     const bool bodyless = page != NULL || get->head || get->restore != NULL || get->put != NULL;
     ASSERT(bodyless || (get->size > 0 && get->into != NULL));
-    ASSERT(bodyless ||
+    ASSERT(bodyless || get->whole ||
            (get->offset < get->object_size && get->size <= get->object_size - get->offset));
     get->etag = get->etag == NULL || get->etag[0] == '\0' ? NULL : get->etag;
     get->transfer = xcalloc(1, sizeof(*get->transfer));
     get->transfer->page = page;
     get->err = ERR_INIT;
     get->tries = 0;
+    get->unsure = false;
     mutex_lock(&client->lock);
     get_queue_push(&client->queue, get);
     /* What comes after a cancel is ended by the first net thread. */

@@ -53,6 +53,7 @@ static void fill_want(struct request *request)
         .restore = get->restore != NULL,
         .put = get->put != NULL,
         .page = transfer->page != NULL,
+        .whole = get->whole,
         .etag = get->restore != NULL || get->put != NULL ? ""
                 : get->etag != NULL                      ? get->etag
                                                          : transfer->etag,
@@ -65,7 +66,7 @@ static void fill_want(struct request *request)
     }
     want->first = get->offset + transfer->received;
     want->last = get->offset + get->size - 1;
-    want->total = get->object_size;
+    want->total = get->whole ? get->size : get->object_size;
     ASSERT(want->first <= want->last && want->last < want->total);
     want->ranged = want->first > 0 || want->last < want->total - 1;
     if (want->ranged) {
@@ -78,10 +79,12 @@ static void fill_want(struct request *request)
 static bool fill_if_match(struct request *request)
 {
     struct buf *const text = &request->if_match;
+    const struct s3_put *const put = request->get->put;
+    const char *const etag =
+        put != NULL && put->if_match != NULL ? put->if_match : request->want.etag;
     buf_clear(text);
-    return request->want.etag[0] == '\0' ||
-           (buf_append_char(text, '"') && buf_append_str(text, request->want.etag) &&
-            buf_append_char(text, '"'));
+    return etag[0] == '\0' ||
+           (buf_append_char(text, '"') && buf_append_str(text, etag) && buf_append_char(text, '"'));
 }
 
 /* Headers of this try, without Host and what the signer adds. Borrowed from the request. */

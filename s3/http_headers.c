@@ -98,6 +98,11 @@ static void on_date(struct http_headers *headers, struct slice value)
     (void)http_headers_parse_date(text_of(value), value.size, &headers->date_ms);
 }
 
+static void on_modified(struct http_headers *headers, struct slice value)
+{
+    (void)http_headers_parse_date(text_of(value), value.size, &headers->modified_ms);
+}
+
 static void on_region(struct http_headers *headers, struct slice value)
 {
     copy_text(value, headers->bucket_region, sizeof(headers->bucket_region));
@@ -233,6 +238,7 @@ static const struct {
     {"transfer-encoding", on_encoding},
     {"etag", on_etag},
     {"date", on_date},
+    {"last-modified", on_modified},
     {"retry-after", on_retry_after},
     {"x-amz-bucket-region", on_region},
     {"x-amz-meta-local-size", on_local_size},
@@ -277,7 +283,8 @@ void http_headers_line(struct http_headers *headers, const char *line, size_t si
     }
     int status = 0;
     if (parse_status(line, size, &status)) {
-        *headers = (struct http_headers){.status = status, .date_ms = -1, .copy_until_ms = -1};
+        *headers = (struct http_headers){
+            .status = status, .date_ms = -1, .modified_ms = -1, .copy_until_ms = -1};
         return;
     }
     const char *const colon = size == 0 ? NULL : memchr(line, ':', size);

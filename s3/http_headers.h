@@ -10,7 +10,7 @@
 #include "s3/s3.h"
 
 enum {
-    HTTP_ETAG_MAX = 128, /* S3's have up to 38 characters; other stores make their own */
+    HTTP_ETAG_MAX = S3_ETAG_MAX,
     HTTP_REGION_MAX = 33,
 };
 
@@ -22,6 +22,7 @@ struct http_headers {
     bool has_range;  /* Content-Range: bytes first-last/total */
     uint64_t first, last, total;
     int64_t date_ms;                     /* -1: not told */
+    int64_t modified_ms;                 /* Last-Modified; -1: not told */
     char etag[HTTP_ETAG_MAX];            /* without quotes; "": not told */
     char bucket_region[HTTP_REGION_MAX]; /* x-amz-bucket-region; "": not told */
     struct s3_checksum checksum;         /* the cheapest of those sent */

@@ -82,6 +82,7 @@ static void complete(const struct net *net, struct s3_get *get, struct err *e)
         wrap(net, get, e);
     }
     get->err = *e;
+    get->unsure = e->kind != ERR_NONE && get->transfer->unsure;
     free(TAKE_PTR(get->transfer));
     get->done(get);
 }
@@ -269,6 +270,7 @@ static void cancel_all(struct net *net, struct get_queue *taken)
         if (request->get != NULL) {
             struct s3_get *get = request->get;
             const uint64_t bytes = request->body_size;
+            get->transfer->unsure = get->put != NULL;
             detach(net, request);
             release_request(net, request);
             give_back(net, VERDICT_FAIL, false, bytes);

@@ -34,6 +34,15 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
     return bytes;
 }
 
+/* Which object it is, and when the store says that. */
+static void take_version(struct request *request)
+{
+    struct s3_get *const get = request->get;
+    memcpy(get->answer_etag, request->headers.etag, sizeof(get->answer_etag));
+    get->modified_ms = request->headers.modified_ms;
+    get->date_ms = request->headers.date_ms;
+}
+
 /* A resumed body starts in its middle: what its first head told about the whole stays. */
 static void take_facts(struct request *request)
 {
@@ -45,8 +54,10 @@ static void take_facts(struct request *request)
     get->encryption = headers->encryption;
     get->sse_kms =
         headers->encryption == S3_ENCRYPTION_KMS || headers->encryption == S3_ENCRYPTION_CUSTOMER;
-    if (get->head) {
+    if (get->head || get->whole) {
         get->content_length = headers->length;
+    }
+    if (get->head) {
         get->copy = headers->copy;
         get->copy_until_ms = headers->copy_until_ms;
         get->archive_tier = headers->archive_tier;
@@ -71,11 +82,12 @@ static void choose_sink(struct request *request)
         return;
     }
     struct s3_transfer *transfer = request->get->transfer;
+    take_version(request);
     if (request->get->restore != NULL || request->get->put != NULL) {
         return; /* nothing is wanted; an <Error> may come with a 200 */
     }
     request->sink = transfer->page == NULL ? SINK_INTO : SINK_PAGE;
-    if (request->get->etag == NULL) {
+    if (request->get->etag == NULL && !request->get->whole) {
         memcpy(transfer->etag, request->headers.etag, sizeof(transfer->etag));
     }
     take_facts(request);
@@ -193,7 +205,7 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
         request_end(request);
         return -1;
     }
-    request->headers = (struct http_headers){.date_ms = -1};
+    request->headers = (struct http_headers){.date_ms = -1, .modified_ms = -1};
     request->head_size = 0;
     request->sink = SINK_UNDECIDED;
     request->refused = VERDICT_DONE;
@@ -206,6 +218,9 @@ int request_begin(struct request *request, struct s3_get *get, struct sigv4_key_
     request->curl_error[0] = '\0';
     if (get->transfer->page != NULL) {
         buf_clear(get->transfer->page->body);
+    }
+    if (get->whole) {
+        get->transfer->received = 0; /* of another length, maybe */
     }
     get->tries++;
     handle_set_buffer(request->easy, &request->client->options,
@@ -273,12 +288,12 @@ static enum verdict judge_object(struct request *request, struct err *e)
     if (get->head) {
         return VERDICT_DONE;
     }
-    if (transfer->received != get->size) {
+    if (transfer->received != (get->whole ? get->content_length : get->size)) {
         err_set(e, ERR_CORRUPT, "the body ended early");
         return VERDICT_RETRY;
     }
     /* Objects have an ETag; an error of the same length by chance has none. */
-    const struct slice body = slice_of(get->into, get->size);
+    const struct slice body = slice_of(get->into, (size_t)transfer->received);
     if (request->headers.etag[0] == '\0' && answer_is_error(body)) {
         transfer->received = 0;
         return judge_error(request, body, e);
@@ -308,9 +323,19 @@ bool request_progressed(const struct request *request)
     return request->sink == SINK_INTO && request->body_size >= PROGRESS_MIN;
 }
 
-static void note_for_retries(const struct request *request)
+/* Nothing has reached the store, or its answer is a refusal: anything else may hide a success. */
+static bool is_undone(int status, CURLcode code)
+{
+    const bool unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+                        code == CURLE_COULDNT_RESOLVE_PROXY;
+    return status == 0 ? unsent : status >= 300 && status < 500;
+}
+
+static void note_for_retries(const struct request *request, CURLcode code)
 {
     struct s3_transfer *const transfer = request->get->transfer;
+    const bool put = request->get->put != NULL;
+    transfer->unsure = transfer->unsure || (put && !is_undone(request->headers.status, code));
     transfer->answered = transfer->answered || request->headers.status != 0;
     transfer->retry_after_ms = request->headers.retry_after_ms;
     if (request_progressed(request)) {
@@ -334,7 +359,7 @@ static enum verdict judge_refused(struct request *request, struct err *e)
 
 enum verdict request_judge(struct request *request, CURLcode code, struct err *e)
 {
-    note_for_retries(request);
+    note_for_retries(request, code);
     struct s3_get *const get = request->get;
     const struct client_page *const page = get->transfer->page;
     const int status = request->headers.status;

@@ -116,18 +116,25 @@ enum s3_archive_tier {
 enum { S3_REGION_MAX = 33 };
 void s3_client_region(struct s3_client *client, char ret[S3_REGION_MAX]);
 
-/*
- * One GET (or HEAD, or POST ?restore). The first block is the caller's and must stay untouched
- * until done() has been called, which happens exactly once, on a net thread, which must not block
- * there.
- */
-/* A small object that is to be written. */
+/* A small object that is to be written. A try whose answer was lost is made again while there is
+ * time, and may then meet what it has written itself: see `unsure`. */
 struct s3_put {
     struct slice body; /* borrowed */
     const char *content_type;
     bool only_new; /* If-None-Match: *; one that is there already stays, and is ERR_CHANGED */
+    /* If-Match: only over the object with this ETag, which is told without quotes; another one
+     * stays, and is ERR_CHANGED; none is ERR_NOT_FOUND. NULL: whatever is there. Borrowed. Not
+     * every store heeds these two. */
+    const char *if_match;
 };
 
+enum { S3_ETAG_MAX = 128 }; /* S3's have up to 38 characters; other stores make their own */
+
+/*
+ * One GET (or HEAD, POST ?restore or PUT). The first block is the caller's and must stay untouched
+ * until done() has been called, which happens exactly once, on a net thread, which must not block
+ * there.
+ */
 struct s3_get {
     const char *key;        /* raw bytes, not encoded; borrowed */
     const char *etag;       /* If-Match, as listed, without quotes; NULL or "": any */
@@ -136,12 +143,15 @@ struct s3_get {
     uint64_t size;          /* bytes wanted, > 0 unless head; exactly so many arrive or it fails */
     uint64_t object_size;   /* as listed; offset 0 and size == object_size: no Range header */
     uint8_t *into;          /* room for `size` bytes */
-    bool head;              /* HEAD: headers only, offset and size unused */
+    /* GET of all of an object whose size is not known: it has at most `size` bytes, and
+     * content_length tells how many came; a larger one is ERR_LIMIT; offset, object_size unused. */
+    bool whole;
+    bool head; /* HEAD: headers only, offset and size unused */
     /* POST ?restore with this RestoreRequest: S3 begins to bring an archived object back, or does
      * so already; borrowed; offset, size and etag unused; NULL: not that. */
     const char *restore;
     /* PUT of this object in place of a GET; borrowed; offset, size and etag unused; NULL: not that.
-     * A try whose answer was lost is made again, and may then meet what it has written itself. */
+     */
     const struct s3_put *put;
     unsigned part_number; /* HEAD ?partNumber=N (from 1); 0: none */
     bool want_checksum;   /* send x-amz-checksum-mode: ENABLED */
@@ -156,8 +166,15 @@ struct s3_get {
     struct s3_checksum checksum; /* of the whole object, or of the part for ?partNumber; a GET
                               with a Range tells none: S3 sends the part's then, or nothing */
     bool has_local_size;
-    uint64_t local_size;               /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
-    uint64_t content_length;           /* HEAD: of the object, or of the part for ?partNumber */
+    uint64_t local_size;     /* x-amz-meta-local-size: plain bytes (priam spec 5.5) */
+    uint64_t content_length; /* HEAD: of the object, or of the part for ?partNumber; or whole */
+    char answer_etag[S3_ETAG_MAX]; /* of the object, without quotes; "": not told; PUT: as it is now
+                                    */
+    int64_t modified_ms;           /* Last-Modified, -1: not told, as with a PUT */
+    int64_t date_ms;               /* Date, the store's clock, -1: not told */
+    /* Of a PUT that failed: a try of it may have written the object all the same, for its answer
+     * was lost or was none of a refusal. Only a look at what is there tells. */
+    bool unsure;
     unsigned parts_count;              /* x-amz-mp-parts-count, 0: not told */
     enum s3_copy copy;                 /* HEAD of an archived object */
     int64_t copy_until_ms;             /* when it expires, -1: not told */

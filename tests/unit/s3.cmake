@@ -1,4 +1,5 @@
 unit_test(test_s3_client LIBRARIES s3 SOURCES unit/scripted_server.c)
+unit_test(test_s3_put LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_s3_limits LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_s3_list LIBRARIES s3 SOURCES unit/scripted_server.c)
 unit_test(test_retry LIBRARIES s3)

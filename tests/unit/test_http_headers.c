@@ -49,6 +49,7 @@ static void test_facts(void **state)
     const struct http_headers headers =
         READ("content-LENGTH:  5 \r\n", "Content-Range: bytes 3-7/900\r\n", "ETag: \"abc-2\"\r\n",
              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "X-Amz-Bucket-Region: eu-west-1\r\n",
+             "last-modified: Sun, 06 Nov 1994 08:49:30 GMT\r\n",
              "x-amz-meta-local-size: 18446744073709551615", "x-amz-mp-parts-count: 10000",
              "Transfer-Encoding: Chunked", "Retry-After: 120", "Server: x");
     assert_int_equal(headers.retry_after_ms, 120000);
@@ -57,6 +58,7 @@ static void test_facts(void **state)
     assert_int_equal(headers.total, 900);
     assert_string_equal(headers.etag, "abc-2");
     assert_true(headers.date_ms == INT64_C(784111777000));
+    assert_true(headers.modified_ms == INT64_C(784111770000));
     assert_string_equal(headers.bucket_region, "eu-west-1");
     assert_true(headers.has_local_size && headers.local_size == UINT64_MAX);
     assert_int_equal(headers.parts_count, 10000);
