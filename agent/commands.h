@@ -14,6 +14,7 @@ int status_run(const struct config *config, struct err *e) MUST_CHECK;
 int policy_run(const struct config *config, struct err *e) MUST_CHECK;
 int ring_plan_run(const struct config *config, struct err *e) MUST_CHECK;
 int ring_status_run(const struct config *config, struct err *e) MUST_CHECK;
+int ring_claim_run(const struct config *config, struct err *e) MUST_CHECK;
 int signal_run(const struct config *config, struct err *e) MUST_CHECK;
 int help_run(const struct config *config, struct err *e) MUST_CHECK;
 int version_run(const struct config *config, struct err *e) MUST_CHECK;

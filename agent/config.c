@@ -7,6 +7,7 @@
 #include "agent/config_own.h"
 #include "agent/config_values.h"
 #include "agent/plan_json.h"
+#include "agent/ring/ring_slot.h"
 
 #define DEFAULT_FILE "/etc/penates/penates.conf"
 
@@ -34,7 +35,7 @@ void config_free(struct config *config)
     free((void *)config->after.names);
     free((void *)config->rack_zones.names);
     free((void *)config->slot_ips.names);
-    free(config->chosen);
+    ring_choice_free(config->chosen);
     free((void *)config->table_map.names);
     free(config->map.items);
     free(config->selection.pins);
@@ -170,6 +171,7 @@ static void take_words(struct config *config, const struct option_bag *bag)
     case COMMAND_DECODE:
     case COMMAND_STATUS:
     case COMMAND_RING_STATUS:
+    case COMMAND_RING_CLAIM:
     case COMMAND_SIGNAL:
     case COMMAND_VERSION:
         break;
@@ -191,6 +193,7 @@ static bool needs_source(const struct config *config)
     case COMMAND_DECODE:
     case COMMAND_STATUS:
     case COMMAND_RING_STATUS:
+    case COMMAND_RING_CLAIM:
     case COMMAND_SIGNAL:
     case COMMAND_HELP:
     case COMMAND_VERSION:
@@ -225,6 +228,30 @@ static int check_role(const struct config *config, struct err *e)
     return 0;
 }
 
+static int check_ring(const struct config *config, struct err *e)
+{
+    const bool claims = config->command == COMMAND_RING_CLAIM ||
+                        (config->slot != NULL && strcmp(config->slot, "claim") == 0);
+    if ((config->ring == NULL) != (config->slot == NULL)) {
+        err_set(e, ERR_CONFIG, "--ring and --slot: one of the two is missing");
+        return err_hint(e, "give both, as --ring s3://BUCKET/PREFIX/plans/ID.json --slot auto");
+    }
+    if (!claims && (config->rack != NULL || config->lease_ms != 0)) {
+        err_set(e, ERR_CONFIG, "--%s: is for --slot claim alone",
+                config->rack != NULL ? "rack" : "lease");
+        return err_hint(e, "leave it out; the slot itself says which rack it is in");
+    }
+    if (config->take != NULL && config->release != NULL) {
+        err_set(e, ERR_CONFIG, "--release: excludes --take");
+        return err_hint(e, "give either");
+    }
+    if (config->gone != NULL && config->take == NULL && config->release == NULL) {
+        err_set(e, ERR_CONFIG, "--gone: there is no --take or --release that it could be for");
+        return err_hint(e, "name the token, too");
+    }
+    return 0;
+}
+
 static int check_whole(const struct config *config, struct err *e)
 {
     const char *name = options_command(config->command)->name;
@@ -243,9 +270,8 @@ static int check_whole(const struct config *config, struct err *e)
         err_set(e, ERR_CONFIG, "restore: no --into DIR was given");
         return err_hint(e, "name the data directory to restore to");
     }
-    if ((config->ring == NULL) != (config->slot == NULL)) {
-        err_set(e, ERR_CONFIG, "--ring and --slot: one of the two is missing");
-        return err_hint(e, "give both, as --ring s3://BUCKET/PREFIX/plans/ID.json --slot auto");
+    if (check_ring(config, e) != 0) {
+        return -1;
     }
     if (config->ring_size != 0 && config->ring == NULL) {
         err_set(e, ERR_CONFIG, "--ring-size: there is no --ring");

@@ -25,6 +25,7 @@ enum command {
     COMMAND_DOCTOR,
     COMMAND_RING_PLAN,
     COMMAND_RING_STATUS,
+    COMMAND_RING_CLAIM,
     COMMAND_SIGNAL,
     COMMAND_HELP,
     COMMAND_VERSION,
@@ -75,8 +76,13 @@ struct config {
 
     /* A ring: what one plan says for all of its nodes */
     const char *ring;            /* the plan: s3://BUCKET/PREFIX/plans/ID.json or a file */
-    const char *slot;            /* restore --slot: its number, or "auto" */
+    const char *slot;            /* restore --slot: its number, "auto" or "claim" */
     unsigned ring_size;          /* restore --ring-size: slots that the plan has; 0: any number */
+    const char *node;            /* --node: this node's name; NULL: found */
+    const char *rack;            /* --rack: whose slots are claimed; NULL: by the zone */
+    uint64_t lease_ms;           /* --lease; 0: the default */
+    const char *take, *release;  /* ring claim --take, --release TOKEN */
+    const char *gone;            /* ring claim --gone NODE */
     const char *state;           /* ring plan --state: where plans, reports and claims are kept */
     const char *identities;      /* ring plan --identities FILE */
     struct name_list rack_zones; /* ring plan --rack-zone RACK=ZONE */

@@ -22,7 +22,9 @@ enum {
     THREADS_MAX = 1024,
     NET_THREADS_MAX = 64,
     CONNECTIONS_MAX = 4096,
-    THAW_DAYS_MAX = 365, /* a copy is paid for as long as it is there */
+    LEASE_MIN_MS = 5000,                /* the store tells times in whole seconds */
+    LEASE_MAX_MS = 24 * 60 * 60 * 1000, /* that a dead node keeps others waiting */
+    THAW_DAYS_MAX = 365,                /* a copy is paid for as long as it is there */
 };
 #define MEMORY_MAX (UINT64_C(1) << 42) /* 4 TiB: more than any instance has */
 #define RETRY_MAX_MS (UINT64_C(7) * 24 * 60 * 60 * 1000)
@@ -67,6 +69,15 @@ static const struct config_field fields[OPTION_COUNT] = {
     [OPTION_PLAN] = {.take = config_take_text, .offset = FIELD(plan_in)},
     [OPTION_RING] = {.take = config_take_text, .offset = FIELD(ring)},
     [OPTION_SLOT] = {.take = config_take_text, .offset = FIELD(slot)},
+    [OPTION_NODE] = {.take = config_take_id, .offset = FIELD(node)},
+    [OPTION_RACK] = {.take = config_take_text, .offset = FIELD(rack)},
+    [OPTION_LEASE] = {.take = config_take_duration,
+                      .offset = FIELD(lease_ms),
+                      .min = LEASE_MIN_MS,
+                      .max = LEASE_MAX_MS},
+    [OPTION_TAKE] = {.take = config_take_text, .offset = FIELD(take)},
+    [OPTION_RELEASE] = {.take = config_take_text, .offset = FIELD(release)},
+    [OPTION_GONE] = {.take = config_take_id, .offset = FIELD(gone)},
     [OPTION_RING_SIZE] = {.take = config_take_unsigned,
                           .offset = FIELD(ring_size),
                           .min = 1,

@@ -66,6 +66,13 @@ static const struct {
     [COMMAND_RING_STATUS] = {"Shows what each node of a ring has last reported. Writes nothing.",
                              {"penates ring status s3://state/prod/plans/ID.json",
                               "penates ring status s3://state/prod/plans/ID.json --json"}},
+    [COMMAND_RING_CLAIM] =
+        {"Claims a slot of the ring for this node, one of its own rack, and prints it: what\n"
+         "restore --slot claim does before it restores. It is this node's as long as the restore\n"
+         "renews it, and goes to another node once a lease has passed without. With --release it\n"
+         "is given up: a live one by its own node alone, what is restored by its node's name.",
+         {"penates ring claim s3://state/prod/plans/ID.json",
+          "penates ring claim s3://state/prod/plans/ID.json --release 1808575600 --gone i-0abc"}},
     [COMMAND_SIGNAL] =
         {"Tells the stack of this instance that the node is well, or with --status failure\n"
          "that it is not: a resource with a creation policy by SignalResource, and a wait\n"

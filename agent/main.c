@@ -32,6 +32,8 @@ static int run(const struct config *config, struct err *e)
         return ring_plan_run(config, e);
     case COMMAND_RING_STATUS:
         return ring_status_run(config, e);
+    case COMMAND_RING_CLAIM:
+        return ring_claim_run(config, e);
     case COMMAND_SIGNAL:
         return signal_run(config, e);
     case COMMAND_HELP:

@@ -229,6 +229,52 @@ static void put_stack(struct json *json, const char *arn)
     json_close(json);
 }
 
+static void put_state_objects(struct json *json, const struct policy *state, const char *sid,
+                              const char *action, const char *const folders[2], const char *id)
+{
+    json_open_object(json, NULL);
+    json_string(json, "Sid", sid);
+    json_string(json, "Effect", "Allow");
+    json_string(json, "Action", action);
+    json_open_array(json, "Resource");
+    for (unsigned i = 0; i < 2; i++) {
+        const bool plan = strcmp(folders[i], "plans") == 0;
+        autofree char *arn =
+            xasprintf("%s/%s%s/%s", state->objects, state->base, folders[i], plan ? "*.json" : id);
+        json_string(json, NULL, arn);
+    }
+    json_close(json);
+    json_close(json);
+}
+
+/* What a node needs of a ring's state bucket: its plan, its report and its claim. */
+static int put_state(struct json *json, const struct config *config, struct err *e)
+{
+    struct policy state __attribute__((cleanup(policy_done))) = {.count = 0};
+    struct config place = *config;
+    place.source = config->state;
+    if (read_source(&state, &place, e) != 0) {
+        return -1;
+    }
+    autofree char *escaped = config->restore_id == NULL
+                                 ? xstrdup("*")
+                                 : escape(config->restore_id, strlen(config->restore_id));
+    autofree char *id = xasprintf("%s/*.json", escaped);
+    json_open_object(json, NULL);
+    json_string(json, "Sid", "SeeWhatIsFree");
+    json_string(json, "Effect", "Allow");
+    /* Without a condition on the prefix: a GET has none, and where it is not met, what is missing
+     * is a 403. */
+    json_string(json, "Action", "s3:ListBucket");
+    json_string(json, "Resource", state.bucket);
+    json_close(json);
+    put_state_objects(json, &state, "ReadTheRing", "s3:GetObject",
+                      (const char *const[]){"plans", "claims"}, id);
+    put_state_objects(json, &state, "ClaimAndReport", "s3:PutObject",
+                      (const char *const[]){"claims", "nodes"}, id);
+    return 0;
+}
+
 int policy_make(const struct config *config, char **ret, struct err *e)
 {
     ASSERT(config->source != NULL);
@@ -244,6 +290,7 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     choose_patterns(&policy, &config->selection);
     struct mem_file mem;
     struct json json = JSON_INIT(mem_file_open(&mem), true);
+    int result = 0;
     json_open_object(&json, NULL);
     json_string(&json, "Version", "2012-10-17");
     json_open_array(&json, "Statement");
@@ -259,11 +306,17 @@ int policy_make(const struct config *config, char **ret, struct err *e)
     if (signals_stack(config)) {
         put_stack(&json, config->stack);
     }
+    if (config->state != NULL) {
+        result = put_state(&json, config, e);
+    }
     json_close(&json);
     json_close(&json);
     json_end(&json);
-    *ret = mem_file_close(&mem);
-    return 0;
+    autofree char *text = mem_file_close(&mem);
+    if (result == 0) {
+        *ret = TAKE_PTR(text);
+    }
+    return result;
 }
 
 /* What it allows beyond one cluster, and how to have less. */
@@ -297,6 +350,10 @@ int policy_run(const struct config *config, struct err *e)
     }
     if (signals_stack(config)) {
         log_info("SignalTheStack is for the node's own role, also where another one is assumed");
+    }
+    if (config->state != NULL && config->role_arn != NULL) {
+        log_info("but SeeWhatIsFree, ReadTheRing and ClaimAndReport are for the caller: the state "
+                 "bucket is asked without the role");
     }
     log_info("if the objects are encrypted with a KMS key, allow kms:Decrypt on that key, too");
     return out_file_flush_stdout(e);

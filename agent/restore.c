@@ -64,6 +64,11 @@ static void pin_times(struct restore *restore)
     }
 }
 
+static struct ring_lease *lease_of(const struct restore *restore)
+{
+    return restore->config.chosen == NULL ? NULL : restore->config.chosen->lease;
+}
+
 /* There is nothing to do: the report tells what is there. */
 static int count_done(struct restore *restore, struct err *e)
 {
@@ -84,10 +89,10 @@ static int look_at_target(struct restore *restore, struct err *e)
     }
     switch (state) {
     case TARGET_NEW:
-        break;
+        return ring_lease_start(lease_of(restore), true, e);
     case TARGET_INTERRUPTED:
         pin_times(restore);
-        break;
+        return ring_lease_start(lease_of(restore), false, e);
     case TARGET_DONE:
         restore->done = true;
         target_pin(restore->target, &restore->config.selection);
@@ -202,8 +207,13 @@ static int finish(struct restore *restore, struct err *e)
     const struct s3_stats stats = source_stats(restore->source);
     report_end(restore->report, REPORT_RESTORED, &stats, NULL);
     autofree char *text = report_json(restore->report);
-    return target_finish(restore->target, restore->plan, text, e) != 0 ? -1
-                                                                       : keep_on_root(restore, e);
+    if (ring_lease_fence(lease_of(restore), e) != 0 ||
+        target_finish(restore->target, restore->plan, text, e) != 0 ||
+        keep_on_root(restore, e) != 0) {
+        return -1;
+    }
+    ring_lease_seal(lease_of(restore));
+    return 0;
 }
 
 /* The files and what tells of them are in place: whatever becomes of the commands, a rerun comes
@@ -226,6 +236,7 @@ static int restore_all(struct restore *restore, struct err *e)
     if (restore->done) {
         stack_restore_again(&restore->stack);
         ring_once_note(&restore->config); /* had there been no time for it */
+        ring_lease_seal(lease_of(restore));
         return keep_on_root(restore, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
@@ -234,7 +245,7 @@ static int restore_all(struct restore *restore, struct err *e)
     if (ring_once_check(&restore->config, e) != 0 || make_plan(restore, e) != 0 ||
         target_check(restore->target, restore->plan, e) != 0 ||
         node_setup_check(&restore->setup, &restore->config, restore->plan, e) != 0 ||
-        prepare_source(restore, e) != 0) {
+        prepare_source(restore, e) != 0 || ring_lease_check(lease_of(restore), e) != 0) {
         return -1;
     }
     stack_restore_passed(&restore->stack);
@@ -299,6 +310,9 @@ static int run(struct restore *restore, struct err *e)
     report_set_setup(restore->report, &restore->setup);
     restore->ring_report = ring_report_start(config);
     const int result = restore_all(restore, e);
+    if (result != 0) {
+        ring_lease_word(lease_of(restore), e);
+    }
     if (result != 0 && restore->begun && e->kind != ERR_CANCELLED) {
         target_record_failure(restore->target, e->text);
     }

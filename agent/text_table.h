@@ -7,7 +7,7 @@
 
 #include "agent/base/buf.h"
 
-enum { TEXT_TABLE_COLUMNS_MAX = 8 };
+enum { TEXT_TABLE_COLUMNS_MAX = 9 };
 
 struct text_column {
     const char *title;

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 COMMANDS = ["list", "plan", "restore", "verify", "decode", "status", "policy", "doctor",
-            "ring plan", "ring status", "signal", "help", "version"]
+            "ring plan", "ring status", "ring claim", "signal", "help", "version"]
 EXIT_CODES = {0, 64, 65, 66, 69, 70, 73, 74, 75, 77, 78}
 
 

@@ -1,7 +1,6 @@
 #include "agent/ring/ring_report.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
@@ -13,7 +12,6 @@
 enum {
     EVERY_MS = 30 * 1000,
     RETRY_MS = 5 * 1000, /* the next report says it all again */
-    NODE_SIZE = 256,     /* HOST_NAME_MAX is 64 on Linux */
 };
 
 struct ring_report {
@@ -21,7 +19,6 @@ struct ring_report {
     const struct config *config;
     const struct ring_choice *choice;
     struct source *store;
-    char node[NODE_SIZE];
     pthread_t thread;
 
     /* the thread's until it is joined, then the main thread's */
@@ -52,7 +49,7 @@ static char *write_word(const struct ring_report *report, const struct word *wor
     json_string(&json, "ring", report->choice->ring_id);
     json_u64(&json, "slot", report->choice->slot);
     json_string(&json, "token", report->choice->token);
-    json_string(&json, "node", report->node);
+    json_string(&json, "node", report->choice->node);
     json_time(&json, "time", clock_wall_ms());
     json_string(&json, "state", word->state);
     json_u64(&json, "files_done", word->files);
@@ -116,9 +113,6 @@ struct ring_report *ring_report_start(const struct config *config)
     }
     report->config = config;
     report->choice = choice;
-    if (gethostname(report->node, sizeof(report->node) - 1) != 0) {
-        report->node[0] = '\0'; /* a report without a name is still one */
-    }
     mutex_init(&report->lock);
     cond_init(&report->wake);
     report->thread = thread_start(run, report, "penates-report");

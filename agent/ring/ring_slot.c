@@ -58,7 +58,7 @@ static int find_slot(const struct config *config, const struct ring_plan *ring, 
     if (strcmp(config->slot, "auto") != 0) {
         if (!parse_u64(config->slot, strlen(config->slot), &slot)) {
             err_set(e, ERR_CONFIG, "--slot: '%s' is no slot", config->slot);
-            return err_hint(e, "give its number, or auto");
+            return err_hint(e, "give its number, auto, or claim");
         }
     } else if (find_by_tag(config, &slot, &found, e) != 0 ||
                (!found && find_by_address(config, ring, &slot, e) != 0)) {
@@ -73,28 +73,16 @@ static int find_slot(const struct config *config, const struct ring_plan *ring, 
 }
 
 /* Cassandra would place replicas by a rack that the node is not in. Off EC2 nobody tells. */
-static int check_zone(const struct config *config, const struct ring_plan *ring,
-                      const struct ring_slot *slot, struct err *e)
+static int check_zone(const struct ring_here *here, const struct ring_plan *ring, size_t slot,
+                      struct err *e)
 {
-    char zone[CREDS_METADATA_SIZE];
-    struct err missing = ERR_INIT;
-    if (creds_metadata(config->profile, "placement/availability-zone", zone, &missing) != 0) {
-        if (missing.kind == ERR_NOT_FOUND) {
-            log_warn("no instance metadata tells the availability zone: rack %s is not checked",
-                     slot->rack);
-            return 0;
-        }
-        *e = missing;
-        return -1;
+    char what[32];
+    const char *rack = ring->slots[slot].rack;
+    if (here->zone[0] == '\0') {
+        log_warn("no instance metadata tells the availability zone: rack %s is not checked", rack);
     }
-    const char *wanted = ring_plan_zone(ring, slot->rack);
-    if (strcmp(zone, wanted) != 0) {
-        err_set(e, ERR_REFUSED, "slot %zu: its rack %s is in zone %s, this instance in %s",
-                (size_t)(slot - ring->slots), slot->rack, wanted, zone);
-        return err_hint(e, "start the instance in %s, or plan the ring with --rack-zone %s=%s",
-                        wanted, slot->rack, zone);
-    }
-    return 0;
+    (void)snprintf(what, sizeof(what), "slot %zu", slot); /* fits */
+    return ring_here_check(here, ring, rack, what, e);
 }
 
 static int take_settings(struct config *config, const struct ring_plan *ring, struct err *e)
@@ -171,17 +159,29 @@ static void take_slot(struct config *config, const struct ring_plan *ring, size_
     }
 }
 
-static int choose(struct config *config, const struct ring_plan *ring, struct err *e)
+/* *ring is the choice's from then on when its slot is claimed. */
+static int choose(struct config *config, struct ring_plan **ring, struct err *e)
 {
-    uint64_t slot = 0;
-    if (check_size(config, ring, e) != 0 || find_slot(config, ring, &slot, e) != 0 ||
-        check_zone(config, ring, &ring->slots[slot], e) != 0 ||
-        take_settings(config, ring, e) != 0) {
+    uint64_t number = 0;
+    size_t slot = 0;
+    struct ring_here here;
+    struct ring_lease *lease = NULL;
+    const bool claims = strcmp(config->slot, "claim") == 0;
+    if (check_size(config, *ring, e) != 0 || take_settings(config, *ring, e) != 0 ||
+        ring_here_find(config, &here, e) != 0) {
         return -1;
     }
-    take_slot(config, ring, (size_t)slot);
-    log_info("slot %zu of ring %.12s: token %s, rack %s", config->chosen->slot, ring->id,
+    if (claims ? ring_lease_claim(config, *ring, &here, &lease, &slot, e) != 0
+               : find_slot(config, *ring, &number, e) != 0 ||
+                     check_zone(&here, *ring, (size_t)number, e) != 0) {
+        return -1;
+    }
+    take_slot(config, *ring, claims ? slot : (size_t)number);
+    config->chosen->node = own(config, here.node);
+    log_info("slot %zu of ring %.12s: token %s, rack %s", config->chosen->slot, (*ring)->id,
              config->chosen->token, config->chosen->rack);
+    config->chosen->lease = lease;
+    config->chosen->ring = lease == NULL ? NULL : TAKE_PTR(*ring);
     return 0;
 }
 
@@ -192,9 +192,18 @@ int ring_slot_choose(struct config *config, struct err *e)
     if (ring_store_load(config, config->ring, &ring, e) != 0) {
         return -1;
     }
-    const int result = choose(config, ring, e);
+    const int result = choose(config, &ring, e);
     ring_plan_free(ring);
     return result;
+}
+
+void ring_choice_free(struct ring_choice *choice)
+{
+    if (choice != NULL) {
+        ring_lease_free(choice->lease);
+        ring_plan_free(choice->ring);
+        free(choice);
+    }
 }
 
 int ring_slot_check(const struct ring_choice *choice, const struct plan *plan, struct err *e)

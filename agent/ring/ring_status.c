@@ -1,5 +1,5 @@
-/* ring_status: `penates ring status`: each node's last report beside its slot, from anywhere that
- * may read the state bucket. */
+/* ring_status: `penates ring status`: each node's last report and claim beside its slot, from
+ * anywhere that may read the state bucket. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "agent/fan_out.h"
 #include "agent/json_write.h"
 #include "agent/out_file.h"
+#include "agent/ring/ring_claims.h"
 #include "agent/ring/ring_store.h"
 #include "agent/ring/ring_tree.h"
 #include "agent/text_table.h"
@@ -31,6 +32,7 @@ struct ring_status {
     struct source *store;
     struct node_status *nodes; /* by slot */
     yajl_val *trees;           /* the reports, which hold the strings */
+    struct ring_claims claims;
 };
 
 static const char *or_dash(const char *text)
@@ -84,11 +86,33 @@ static unsigned percent(const struct ring_slot *slot, const struct node_status *
     return (unsigned)((double)node->stored_done * 100 / (double)slot->stored_bytes);
 }
 
+/* "restoring 23 s", by when it was renewed. */
+static void add_claim(struct text_table *table, const struct claim_seen *seen)
+{
+    char text[64];
+    const bool lapsed = ring_core_is_lapsed(&seen->claim, seen->age_ms);
+    const char *phase = lapsed ? "lapsed" : ring_claim_phase_name(seen->claim.phase);
+    if (seen->there && seen->claim.phase == CLAIM_RESTORING && seen->age_ms >= 0) {
+        (void)snprintf(text, sizeof(text), "%s %" PRId64 " s", phase, seen->age_ms / 1000);
+        text_table_add(table, text);
+    } else {
+        text_table_add(table, seen->there ? phase : "-");
+    }
+}
+
+/* Who has reported, else who has claimed it. */
+static const char *node_of(const struct ring_status *status, size_t slot)
+{
+    const struct claim_seen *seen = &status->claims.items[slot];
+    const char *reported = status->nodes[slot].node;
+    return reported == NULL && seen->claim.node[0] != '\0' ? seen->claim.node : reported;
+}
+
 static void print_table(const struct ring_status *status)
 {
     static const struct text_column COLUMNS[] = {
-        {"SLOT", true}, {"RACK", false},    {"TOKEN", true}, {"STATE", false},
-        {"DONE", true}, {"REPORTED", true}, {"NODE", false}, {"ERROR", false},
+        {"SLOT", true},     {"RACK", false},  {"TOKEN", true}, {"STATE", false}, {"DONE", true},
+        {"REPORTED", true}, {"CLAIM", false}, {"NODE", false}, {"ERROR", false},
     };
     const int64_t now_ms = clock_wall_ms();
     struct text_table *table = text_table_new(COLUMNS, ARRAY_SIZE(COLUMNS));
@@ -107,7 +131,8 @@ static void print_table(const struct ring_status *status)
         text_table_add(table, node->state);
         text_table_add(table, done);
         text_table_add(table, ago);
-        text_table_add(table, or_dash(node->node));
+        add_claim(table, &status->claims.items[i]);
+        text_table_add(table, or_dash(node_of(status, i)));
         text_table_add(table, or_dash(node->error));
     }
     text_table_print(table, "", stdout);
@@ -124,6 +149,26 @@ static size_t count_restored(const struct ring_status *status)
     return restored;
 }
 
+static void put_claim(struct json *json, const struct claim_seen *seen)
+{
+    if (!seen->there) {
+        json_null(json, "claim");
+        return;
+    }
+    json_open_object(json, "claim");
+    json_string(json, "node", seen->claim.node[0] == '\0' ? NULL : seen->claim.node);
+    json_string(json, "phase", ring_claim_phase_name(seen->claim.phase));
+    json_u64(json, "attempt", seen->claim.attempt);
+    json_u64(json, "lease_ms", seen->claim.lease_ms);
+    if (seen->age_ms < 0) {
+        json_null(json, "age_ms");
+    } else {
+        json_u64(json, "age_ms", (uint64_t)seen->age_ms);
+    }
+    json_bool(json, "lapsed", ring_core_is_lapsed(&seen->claim, seen->age_ms));
+    json_close(json);
+}
+
 static void print_json(const struct ring_status *status)
 {
     struct json json = JSON_INIT(stdout, true);
@@ -134,6 +179,7 @@ static void print_json(const struct ring_status *status)
     json_string(&json, "restore_id", status->restore_id);
     json_u64(&json, "slots", status->ring->slot_count);
     json_u64(&json, "restored", count_restored(status));
+    json_bool(&json, "sealed", status->claims.sealed);
     json_open_array(&json, "nodes");
     for (size_t i = 0; i < status->ring->slot_count; i++) {
         const struct ring_slot *slot = &status->ring->slots[i];
@@ -154,6 +200,7 @@ static void print_json(const struct ring_status *status)
         }
         json_string(&json, "node", node->node);
         json_string(&json, "error", node->error);
+        put_claim(&json, &status->claims.items[i]);
         json_close(&json);
     }
     json_close(&json);
@@ -167,8 +214,8 @@ static int show(const struct config *config, const struct ring_status *status, s
         print_json(status);
     } else {
         print_table(status);
-        (void)printf("%zu of %zu nodes restored\n", count_restored(status),
-                     status->ring->slot_count);
+        (void)printf("%zu of %zu nodes restored%s\n", count_restored(status),
+                     status->ring->slot_count, status->claims.sealed ? "; sealed" : "");
     }
     return out_file_flush_stdout(e);
 }
@@ -182,7 +229,12 @@ static int ask_all(struct ring_status *status, const struct config *config, cons
     }
     status->nodes = (struct node_status *)xcalloc(count, sizeof(*status->nodes));
     status->trees = (yajl_val *)xcalloc(count, sizeof(yajl_val));
-    const int result = fan_out(count, ask, status, e) != 0 ? -1 : show(config, status, e);
+    const int result = fan_out(count, ask, status, e) != 0 ||
+                               ring_claims_look(status->store, status->ring, status->restore_id,
+                                                &status->claims, e) != 0
+                           ? -1
+                           : show(config, status, e);
+    ring_claims_done(&status->claims);
     for (size_t i = 0; i < count; i++) {
         yajl_tree_free(status->trees[i]);
     }

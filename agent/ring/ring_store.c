@@ -75,6 +75,49 @@ int ring_store_put(struct source *store, const char *name, struct slice body, bo
     return source_get_wait(store, &get, e);
 }
 
+static int check_etag(const char *key, const char *etag, struct err *e)
+{
+    return etag[0] != '\0' ? 0
+                           : err_set(e, ERR_CONFIG, "'%s': the store does not tell its ETag", key);
+}
+
+int ring_store_look(struct source *store, const char *name, struct buf *ret,
+                    struct ring_version *ret_version, struct err *e)
+{
+    autofree char *key = xasprintf("%s%s", store->base, name);
+    autofree uint8_t *bytes = (uint8_t *)xcalloc(ret->size_max, 1);
+    struct s3_get get = {.key = key, .whole = true, .size = ret->size_max, .into = bytes};
+    if (source_get_wait(store, &get, e) != 0 || check_etag(key, get.answer_etag, e) != 0) {
+        return -1;
+    }
+    const bool told = get.date_ms >= 0 && get.modified_ms >= 0;
+    buf_clear(ret);
+    ASSERT(buf_append(ret, bytes, (size_t)get.content_length));
+    memcpy(ret_version->etag, get.answer_etag, sizeof(ret_version->etag));
+    ret_version->age_ms = !told                           ? -1
+                          : get.date_ms > get.modified_ms ? get.date_ms - get.modified_ms
+                                                          : 0;
+    return 0;
+}
+
+int ring_store_swap(struct source *store, const char *name, struct slice body, const char *etag,
+                    char ret_etag[S3_ETAG_MAX], struct err *e)
+{
+    autofree char *key = xasprintf("%s%s", store->base, name);
+    const struct s3_put put = {
+        .body = body,
+        .content_type = "application/json",
+        .only_new = etag[0] == '\0',
+        .if_match = etag[0] == '\0' ? NULL : etag,
+    };
+    struct s3_get get = {.key = key, .put = &put};
+    if (source_get_wait(store, &get, e) != 0 || check_etag(key, get.answer_etag, e) != 0) {
+        return -1;
+    }
+    memcpy(ret_etag, get.answer_etag, sizeof(get.answer_etag));
+    return 0;
+}
+
 static int load_object(const struct config *config, const char *ring, struct buf *text,
                        struct err *e)
 {

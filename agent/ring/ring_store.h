@@ -3,6 +3,8 @@
  *
  *     plans/ID.json                    the ring plan
  *     nodes/RESTORE-ID/SLOT.json       what each node has last reported
+ *     claims/RESTORE-ID/TOKEN.json     whose a slot is, where nodes claim them
+ *     claims/RESTORE-ID/ring.json      the seal: all of them are restored
  *     nodes/RESTORE-ID/SLOT.once.json  that it was restored (ring_once.h)
  *
  * The bucket is the target's: no role, region or option that was given for the backup's bucket is
@@ -31,6 +33,23 @@ int ring_store_get(struct source *store, const char *name, struct buf *ret,
  * does, ERR_AUTH when s3:PutObject is not allowed. */
 int ring_store_put(struct source *store, const char *name, struct slice body, bool only_new,
                    struct err *e) MUST_CHECK;
+
+/* Which object it was, and its age by the store's own clock: Date - Last-Modified of one answer;
+ * -1: not told. */
+struct ring_version {
+    char etag[S3_ETAG_MAX];
+    int64_t age_ms;
+};
+
+/* As ring_store_get, in one request, and which it was. ERR_CONFIG: the store tells no ETag. */
+int ring_store_look(struct source *store, const char *name, struct buf *ret,
+                    struct ring_version *ret_version, struct err *e) MUST_CHECK;
+
+/* Writes a small JSON object over the one with this ETag, or, when that is "", only where there is
+ * none. ERR_CHANGED, ERR_NOT_FOUND: it is not so; or as the store does. ret_etag: of what was
+ * written. */
+int ring_store_swap(struct source *store, const char *name, struct slice body, const char *etag,
+                    char ret_etag[S3_ETAG_MAX], struct err *e);
 
 /* A whole local file. ERR_CONFIG. */
 int ring_store_read_file(const char *path, struct buf *ret, struct err *e) MUST_CHECK;

@@ -3,9 +3,10 @@
 import tempfile
 
 import pytest
-from conftest import DATA, check_no_secret, expected_tree, penates, points, sha256_tree
+from conftest import (DATA, check_no_secret, expected_tree, finish, penates, points, sha256_tree,
+                      start)
 from fake_s3 import tree_store
-from real_servers import ALL
+from real_servers import ALL, Swift
 from real_servers.ministack import MiniStack
 
 
@@ -145,3 +146,60 @@ def test_doctor(real):
     states = {check["name"]: check["state"] for check in result.json["checks"]}
     assert states["endpoint"] == "ok"
     assert states["list"] == "failed"
+
+
+@pytest.fixture
+def ring(real):
+    """A ring's backup in a bucket of its own: (where its plan is kept, the rest of a command)."""
+    from test_ring import nodes
+
+    client, bucket = real.client(), f"ring-{len(RINGS)}"
+    RINGS.append(bucket)
+    client.create_bucket(Bucket=bucket)
+    for key, thing in nodes(3, ["r"] * 3).store.objects.items():
+        client.put_object(Bucket=bucket, Key=key, Body=thing.body.data)
+    options = ["--endpoint", real.endpoint, "--path-style"]
+    plan = penates("ring", "plan", f"s3://{bucket}/backup", "--state", f"s3://{bucket}/state",
+                   "--json", *options, env=keys(real))
+    assert plan.code == 0, plan.err
+    return f"s3://{bucket}/state/plans/{plan.json['id']}.json", options
+
+
+RINGS = []
+
+
+def claiming(real, ring, into, node, *args):
+    return start("restore", "--ring", ring[0], "--slot", "claim", "--rack", "r", "--node", node,
+                 "--into", into, *ring[1], *args, env=keys(real))
+
+
+def test_claims(real, ring, tmp_path):
+    """Six nodes and three tokens; where writes have no conditions, that is found out."""
+    running = [claiming(real, ring, tmp_path / str(i), f"n{i}", "--lease", "20s") for i in range(6)]
+    results = [finish(process) for process in running]
+    codes = sorted(result.code for result in results)
+    if isinstance(real, Swift):  # If-None-Match alone
+        assert codes == [64] * 6 or set(codes) <= {64, 66}, [result.err for result in results]
+        assert not any((tmp_path / str(i)).exists() for i in range(6))
+        return
+    assert codes[:3] == [0] * 3 and set(codes[3:]) <= {66, 78}, [result.err for result in results]
+    shown = penates("ring", "status", ring[0], "--json", *ring[1], env=keys(real)).json
+    assert shown["sealed"]
+    assert sorted(node["claim"]["node"] for node in shown["nodes"]) == sorted(
+        f"n{i}" for i, result in enumerate(results) if result.code == 0)
+
+
+def test_a_lapsed_claim_is_taken_over(real, ring, tmp_path):
+    if isinstance(real, Swift):
+        pytest.skip("has no conditional writes")
+    command = ["ring", "claim", ring[0], "--rack", "r", "--json", *ring[1]]
+    for node in ("n0", "n1"):
+        assert penates(*command, "--node", node, env=keys(real)).code == 0
+    dead = penates(*command, "--node", "dead", "--lease", "5s", env=keys(real))
+    assert dead.code == 0, dead.err
+    result = finish(claiming(real, ring, tmp_path / "data", "n9"))  # it waits for that
+    assert result.code == 0, result.err
+    shown = penates("ring", "status", ring[0], "--json", *ring[1], env=keys(real)).json
+    (node,) = [node for node in shown["nodes"] if node["token"] == dead.json["token"]]
+    assert (node["claim"]["node"], node["claim"]["attempt"]) == ("n9", 2)
+    assert node["claim"]["phase"] == "restored"

@@ -24,6 +24,7 @@ class Fault:
     extra: dict = dataclasses.field(default_factory=dict)  # elements of the <Error>
     error_in_200: str = None  # this error code in the body of a 200
     close_first: bool = False  # no status line at all
+    lose_answer: bool = False  # of a put that is done
     # Lies about the body; n is a position in it
     truncate_at: int = None
     reset_at: int = None

@@ -35,7 +35,8 @@ def allows(policy, action, resource, context):
 
 
 def needed(request):
-    """(action, ARN, context) that the request needs (S3 User Guide, "Required permissions")."""
+    """(action, ARN, context) that the request needs (S3 User Guide, "Required permissions"); what
+    If-Match on a write needs beside that is in check()."""
     bucket = f"arn:aws:s3:::{request.bucket}"
     versioned = "Version" if "versionId" in request.query else ""
     if not request.key or request.kind == "list" or "versions" in request.query:
@@ -52,6 +53,9 @@ def needed(request):
 
 def check(policy, request):
     action, resource, context = needed(request)
+    if request.method == "PUT" and "if-match" in request.headers and not allows(
+            policy, "s3:GetObject", resource, context):
+        action = "s3:GetObject"
     if not allows(policy, action, resource, context):
         raise Refused(403, "AccessDenied",
                       f"User: arn:aws:iam::123456789012:user/restorer is not authorized to perform: "

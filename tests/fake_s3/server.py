@@ -49,7 +49,7 @@ class FakeS3:
         self.bucket, self.region, self.host = bucket, region, host
         self.keys = {ACCESS_KEY: (SECRET_KEY, None, None)}
         self.signed, self.page_size = signed, page_size
-        self.clock_offset, self.latency = clock_offset, latency
+        self.clock_offset, self.latency = clock_offset, latency  # seconds; a test may move them
         self.thaw_seconds = 0.5  # that a RestoreObject takes
         self.tls = tls
         self.faults = []
@@ -209,7 +209,7 @@ class FakeS3:
             if request.kind == "restore":
                 return await self._restore(request, writer)
             if request.kind == "put":
-                return await self._put(request, writer)
+                return await self._put(request, writer, fault)
             if request.kind in ("get", "head"):
                 return await self._object(request, writer, fault)
             raise sigv4.Refused(405, "MethodNotAllowed", request.method)
@@ -361,11 +361,24 @@ class FakeS3:
 
     # Objects
 
-    async def _put(self, request, writer):
-        if request.headers.get("if-none-match") == "*" and request.key in self.store.objects:
+    def _check_conditions(self, request):
+        """S3 User Guide, "Conditional writes": If-Match of what is not there is 404."""
+        there = self.store.objects.get(request.key)
+        wanted = request.headers.get("if-match")
+        if wanted is not None and there is None:
+            raise sigv4.Refused(404, "NoSuchKey", "The specified key does not exist.")
+        if (there is not None and request.headers.get("if-none-match") == "*") or (
+                wanted is not None and wanted.strip('"') != there.etag):
             raise sigv4.Refused(412, "PreconditionFailed", "At least one of the pre-conditions you "
                                 "specified did not hold")
-        self.store.put(request.key, request.body)
+
+    async def _put(self, request, writer, fault):
+        if "no conditions" not in self.quirks:  # Swift, and others that know no better
+            self._check_conditions(request)
+        self.store.put(request.key, request.body, headers={
+            "Last-Modified": email.utils.formatdate(self.now(), usegmt=True)})
+        if fault and fault.lose_answer:
+            return False
         etag = self.store.objects[request.key].etag
         return await self._send(request, writer, 200, {"ETag": f'"{etag}"'})
 

@@ -35,6 +35,29 @@ static void test_whole(void **state)
         "\"arn:aws:s3:::b/backup/us-east-1/cass_cluster/*\"]}\n  ]\n}\n");
 }
 
+/* A ring's own bucket: of one restore, or of all. */
+static void test_state(void **state)
+{
+    (void)state;
+    const struct config all = {.source = "s3://b/x", .state = "s3://st/prod"};
+    const struct config one = {.source = "s3://b/x", .state = "s3://st", .restore_id = "dr*1"};
+    const struct config bad = {.source = "s3://b/x", .state = "/tmp"};
+    autofree char *text = NULL, *narrow = NULL, *none = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(policy_make(&all, &text, &e), 0);
+    assert_non_null(strstr(text, "\"s3:GetObject\", \"Resource\": "
+                                 "[\"arn:aws:s3:::st/prod/plans/*.json\", "
+                                 "\"arn:aws:s3:::st/prod/claims/*/*.json\"]"));
+    assert_non_null(strstr(text, "\"s3:PutObject\", \"Resource\": "
+                                 "[\"arn:aws:s3:::st/prod/claims/*/*.json\", "
+                                 "\"arn:aws:s3:::st/prod/nodes/*/*.json\"]"));
+    assert_int_equal(policy_make(&one, &narrow, &e), 0);
+    assert_non_null(strstr(narrow, "\"arn:aws:s3:::st/nodes/dr${*}1/*.json\""));
+    assert_int_equal(policy_make(&bad, &none, &e), -1);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_null(none);
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_versions),     cmocka_unit_test(test_thaw),
         cmocka_unit_test(test_patterns),     cmocka_unit_test(test_partition),
         cmocka_unit_test(test_no_bucket),    cmocka_unit_test(test_role),
+        cmocka_unit_test(test_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
