@@ -62,8 +62,9 @@ static char *write_word(const struct ring_report *report, const struct word *wor
 
 static void tell(struct ring_report *report, const struct word *word)
 {
-    autofree char *name =
-        xasprintf("nodes/%s/%zu.json", report->config->restore_id, report->choice->slot);
+    const struct ring_choice *choice = report->choice;
+    autofree char *name = ring_store_report_name(report->config->restore_id, choice->slot,
+                                                 choice->lease == NULL ? NULL : choice->node);
     autofree char *text = write_word(report, word);
     struct err e = ERR_INIT;
     const int result = ring_store_put(report->store, name, slice_of(text, strlen(text)), false, &e);

@@ -1,8 +1,8 @@
 /*
  * ring_report: tells the state bucket how far this node is, so that `penates ring status` can show
- * it from anywhere: nodes/RESTORE-ID/SLOT.json, at once, every 30 s and at the end. A report that
- * cannot be written is one warning, and never fails a restore. All but its own thread is the main
- * thread's.
+ * it from anywhere: an object below nodes/ (ring_store.h), at once, every 30 s and at the end. A
+ * report that cannot be written is one warning, and never fails a restore. All but its own thread
+ * is the main thread's.
  */
 #ifndef PENATES_RING_RING_REPORT_H
 #define PENATES_RING_RING_REPORT_H

@@ -66,7 +66,10 @@ static int ask(void *ctx, size_t slot, struct err *e)
 {
     struct ring_status *status = (struct ring_status *)ctx;
     status->nodes[slot] = (struct node_status){.state = "none", .time_ms = -1};
-    autofree char *name = xasprintf("nodes/%s/%zu.json", status->restore_id, slot);
+    const struct claim_seen *seen = &status->claims.items[slot];
+    const bool claimed = seen->claim.node[0] != '\0' && seen->claim.phase != CLAIM_RELEASED;
+    autofree char *name =
+        ring_store_report_name(status->restore_id, slot, claimed ? seen->claim.node : NULL);
     autobuf struct buf text = BUF_INIT(REPORT_SIZE_MAX);
     if (ring_store_get(status->store, name, &text, e) != 0) {
         if (e->kind != ERR_NOT_FOUND) {
@@ -229,9 +232,9 @@ static int ask_all(struct ring_status *status, const struct config *config, cons
     }
     status->nodes = (struct node_status *)xcalloc(count, sizeof(*status->nodes));
     status->trees = (yajl_val *)xcalloc(count, sizeof(yajl_val));
-    const int result = fan_out(count, ask, status, e) != 0 ||
-                               ring_claims_look(status->store, status->ring, status->restore_id,
-                                                &status->claims, e) != 0
+    const int result = ring_claims_look(status->store, status->ring, status->restore_id,
+                                        &status->claims, e) != 0 ||
+                               fan_out(count, ask, status, e) != 0
                            ? -1
                            : show(config, status, e);
     ring_claims_done(&status->claims);

@@ -64,6 +64,12 @@ int ring_store_get(struct source *store, const char *name, struct buf *ret, stru
     return 0;
 }
 
+char *ring_store_report_name(const char *restore_id, size_t slot, const char *node)
+{
+    return xasprintf("nodes/%s/%zu%s%s.json", restore_id, slot, node == NULL ? "" : ".",
+                     node == NULL ? "" : node);
+}
+
 int ring_store_put(struct source *store, const char *name, struct slice body, bool only_new,
                    struct err *e)
 {

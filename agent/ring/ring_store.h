@@ -3,9 +3,10 @@
  *
  *     plans/ID.json                    the ring plan
  *     nodes/RESTORE-ID/SLOT.json       what each node has last reported
+ *     nodes/RESTORE-ID/SLOT.NODE.json  the same of a slot that is claimed: no loser speaks for it
+ *     nodes/RESTORE-ID/SLOT.once.json  that it was restored (ring_once.h)
  *     claims/RESTORE-ID/TOKEN.json     whose a slot is, where nodes claim them
  *     claims/RESTORE-ID/ring.json      the seal: all of them are restored
- *     nodes/RESTORE-ID/SLOT.once.json  that it was restored (ring_once.h)
  *
  * The bucket is the target's: no role, region or option that was given for the backup's bucket is
  * used for it, but for the endpoint and how to address it. A plan can be a local file, too.
@@ -28,6 +29,9 @@ char *ring_store_of(const char *ring);
  * the store does. */
 int ring_store_get(struct source *store, const char *name, struct buf *ret,
                    struct err *e) MUST_CHECK;
+
+/* The name of a report; `node` NULL: the slot is not claimed. The caller frees. */
+char *ring_store_report_name(const char *restore_id, size_t slot, const char *node);
 
 /* Writes a small JSON object. only_new: ERR_CHANGED when there is one already; or as the store
  * does, ERR_AUTH when s3:PutObject is not allowed. */

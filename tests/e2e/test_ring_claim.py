@@ -181,7 +181,9 @@ def test_a_frozen_node_is_fenced(rack, tmp_path):
     assert result.code == 75, result.err
     assert "now claimed by node new; stopped" in result.error
     assert not is_stamped(tmp_path / "frozen") and is_stamped(tmp_path / "new")
-    assert objects(rack)["ring"]["nodes"][0]["node"] != "frozen"
+    shown = status(rack, where)
+    assert shown["sealed"] and shown["restored"] == 3  # whatever the one that woke up reports
+    assert "frozen" not in [node["node"] for node in shown["nodes"]]
 
 
 def test_a_lost_lease_stops_the_transfer(ring, tmp_path):
@@ -197,7 +199,10 @@ def test_a_lost_lease_stops_the_transfer(ring, tmp_path):
     assert not is_stamped(tmp_path / "data")
     left = penates("status", tmp_path / "data", "--json").json
     assert left["state"] == "interrupted" and left["files_done"] < left["files"]
-    assert status(ring, where)["nodes"][0]["state"] == "interrupted"
+    (report,) = objects(ring, "/nodes/").values()
+    check_schema(report, "node-report")
+    assert (report["node"], report["state"]) == ("n0", "interrupted")
+    assert status(ring, where)["nodes"][0]["state"] == "none"  # of the other one
 
 
 def test_a_lease_that_cannot_be_renewed_ends_the_restore(ring, tmp_path):
