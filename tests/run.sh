@@ -123,7 +123,7 @@ stage_tsan() {
     unit tsan
     PENATES_NET_THREADS=4 PENATES_THREADS=8 PENATES_TEST_KILLS=5 e2e tsan \
         tests/e2e/test_sample_backups.py tests/e2e/test_bad_days.py tests/e2e/test_crash.py \
-        tests/e2e/test_credentials.py
+        tests/e2e/test_credentials.py tests/e2e/test_ring_claim.py
     unset TSAN_OPTIONS PENATES_SANITIZED
 }
 

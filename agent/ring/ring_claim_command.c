@@ -112,38 +112,47 @@ static int seek(struct claiming *claiming, struct err *e)
     return result;
 }
 
-/* One that this node had, and that has lapsed: anybody could take it any moment. What has not is
- * left alone, for a restore may be renewing it. */
+/* Had by this node before, and not renewed in time: anybody could take it any moment. What has not
+ * lapsed is left alone, for a restore may be renewing it. */
+static bool has_lapsed(const struct claiming *claiming)
+{
+    const struct claim_request request = {.ask = CLAIM_READ, .slot = claiming->held.slot};
+    struct claim_answer answer;
+    struct err why;
+    if (claiming->sealed || claiming->held.sent_ms != 0 ||
+        claiming->held.claim.phase != CLAIM_RESTORING) {
+        return false;
+    }
+    ring_ask(&claiming->asker, &request, NULL, &answer, &why);
+    return answer.result != CLAIM_DONE || ring_core_is_lapsed(&answer.claim, answer.age_ms);
+}
+
 static int renew(struct claiming *claiming, struct err *e)
 {
     struct ring_hold hold;
     struct claim_request request;
-    struct claim_answer answer = {.age_ms = -1};
+    struct claim_answer answer;
     struct err why = ERR_INIT;
     uint64_t wait_ms = 0;
-    if (claiming->sealed || claiming->held.sent_ms != 0 ||
-        claiming->held.claim.phase != CLAIM_RESTORING) {
-        return 0;
-    }
-    request = (struct claim_request){.ask = CLAIM_READ, .slot = claiming->held.slot};
-    ring_ask(&claiming->asker, &request, NULL, &answer, &why);
-    if (answer.result == CLAIM_DONE && !ring_core_is_lapsed(&answer.claim, answer.age_ms)) {
+    if (!has_lapsed(claiming)) {
         return 0;
     }
     ring_hold_init(&hold, &claiming->me, &claiming->held, clock_mono_ms());
     while (!hold.ours && ring_hold_next(&hold, clock_mono_ms(), &request, &wait_ms) != RING_END) {
         if (wait_ms > 0) {
             clock_sleep_ms(wait_ms);
-            continue;
+        } else {
+            ring_ask(&claiming->asker, &request, NULL, &answer, &why);
+            ring_hold_answer(&hold, &answer, clock_mono_ms());
         }
-        ring_ask(&claiming->asker, &request, NULL, &answer, &why);
-        ring_hold_answer(&hold, &answer, clock_mono_ms());
+    }
+    if (hold.verdict == HOLD_LOST || (!hold.ours && why.kind == ERR_NONE)) {
+        return err_set(e, ERR_CANCELLED, "token %s: the claim had lapsed, and another was faster",
+                       claiming->ring->slots[claiming->held.slot].token);
     }
     if (!hold.ours) {
         *e = why;
-        return e->kind != ERR_NONE && hold.verdict != HOLD_LOST
-                   ? -1
-                   : err_set(e, ERR_CANCELLED, "the claim had lapsed, and another node was faster");
+        return -1;
     }
     claiming->held.claim = hold.held.claim;
     claiming->renewed = true;

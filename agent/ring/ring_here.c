@@ -15,7 +15,9 @@ static void take_name(const char *text, char ret[CLAIM_NODE_SIZE])
     static const char GOOD[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
     (void)snprintf(ret, CLAIM_NODE_SIZE, "%s", text); /* host names have 64 at most */
     for (char *c = ret; *c != '\0'; c++) {
-        *c = strchr(GOOD, *c) == NULL ? '-' : *c;
+        if (strchr(GOOD, *c) == NULL) {
+            *c = '-';
+        }
     }
 }
 

@@ -1,12 +1,9 @@
-#include "claim_world.h"
+#include "claim_world_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "agent/ring/ring_hold.h"
-#include "agent/ring/ring_sealing.h"
-#include "agent/ring/ring_seek.h"
 
 enum {
     EVENTS_MAX = 4096,
@@ -14,38 +11,6 @@ enum {
     RESTART_MS = 30000,
     LEASES_OF_FAULTS = 12,
     LEASES_TO_END = 60,
-};
-
-enum stage { OFF, SEEKING, HOLDING, SEALING, OVER };
-
-/* A node, over all of its processes; or the operator, who is one for one release. */
-struct actor {
-    char name[24];
-    unsigned rack;
-    bool is_operator, dead; /* for good */
-    bool blank;             /* it has lost its data once: nobody knows whether that was live */
-    unsigned process;       /* counts them */
-    struct ring_me me;
-    double drift; /* of its clock */
-    uint64_t offset_ms;
-    uint64_t frozen_until_ms, cut_until_ms;
-    enum stage stage;
-    struct ring_seek *seek;
-    struct ring_hold hold;
-    struct ring_sealing sealing;
-    bool sealing_made;
-    struct ring_claim
-        draft[WORLD_SLOTS_MAX]; /* what it has asked to seal; it may be gone by then */
-    uint64_t done_at_ms;        /* on its clock: all is on disk */
-    uint64_t work_ms;           /* what is left of that, for a process that goes on with it */
-    uint64_t confirmed_ms;      /* on its clock, by our own count */
-    uint64_t asked_ms;          /* likewise: when what is under way was sent */
-    bool asking_write;
-    unsigned question; /* that is under way; answers to others come too late */
-    bool has_stamp;
-    size_t slot; /* of its stamp, or what it works on */
-    size_t wanted;
-    char gone[24];
 };
 
 enum event_kind { EV_STEP, EV_ARRIVE, EV_ANSWER, EV_START, EV_FAULT };
@@ -61,50 +26,6 @@ struct event {
     struct claim_request request;
     struct claim_answer answer;
 };
-
-struct object {
-    bool there;
-    struct ring_claim claim;
-    char etag[S3_ETAG_MAX];
-    uint64_t modified_ms;
-};
-
-struct world {
-    struct world_result *result;
-    struct random random;
-    unsigned slots, harshness;
-    uint64_t lease_ms, now_ms, calm_ms, outage_until_ms;
-    struct object objects[WORLD_SLOTS_MAX];
-    bool late[WORLD_SLOTS_MAX]; /* and has said it last when the ring was sealed already */
-    bool sealed;
-    struct ring_claim seal[WORLD_SLOTS_MAX];
-    bool fenced[WORLD_SLOTS_MAX]; /* somebody has said that all is on disk */
-    struct actor actors[WORLD_ACTORS_MAX];
-    size_t actor_count;
-    struct event *events;
-    size_t event_count;
-    uint64_t order;
-};
-
-static uint64_t below(struct world *world, uint64_t bound)
-{
-    return random_below(&world->random, bound);
-}
-
-/* In a calm world nothing goes wrong any more. */
-static bool happens(struct world *world, unsigned percent)
-{
-    return world->now_ms < world->calm_ms && below(world, 100) < percent * world->harshness;
-}
-
-static void wrong(struct world *world, const char *what, const struct actor *actor, size_t slot)
-{
-    if (world->result->wrong[0] == '\0') {
-        (void)snprintf(world->result->wrong, sizeof(world->result->wrong),
-                       "%s: %s, process %u, slot %zu, at %llu ms", what, actor->name,
-                       actor->process, slot, (unsigned long long)world->now_ms);
-    }
-}
 
 /* Events */
 
@@ -133,124 +54,6 @@ static struct event pop_event(struct world *world)
     const struct event event = world->events[first];
     world->events[first] = world->events[--world->event_count];
     return event;
-}
-
-/* The store */
-
-static void digest(struct object *object)
-{
-    const struct ring_claim *claim = &object->claim;
-    char text[sizeof(*claim) + 128];
-    (void)snprintf(text, sizeof(text), "%s/%s/%d/%llu/%llu/%llu", claim->node, claim->run,
-                   (int)claim->phase, (unsigned long long)claim->attempt,
-                   (unsigned long long)claim->beat, (unsigned long long)claim->lease_ms);
-    (void)snprintf(object->etag, sizeof(object->etag), "%016llx",
-                   (unsigned long long)ring_core_seed(text));
-}
-
-static unsigned rack_of(size_t slot)
-{
-    return (unsigned)(slot % WORLD_RACKS);
-}
-
-static void check_write(struct world *world, const struct actor *actor,
-                        const struct claim_request *request)
-{
-    const struct object *object = &world->objects[request->slot];
-    if (!actor->is_operator && rack_of(request->slot) != actor->rack) {
-        wrong(world, "claimed a slot of another rack", actor, request->slot);
-    }
-    if (object->there && object->claim.phase == CLAIM_RESTORED && !actor->is_operator &&
-        strcmp(object->claim.node, request->claim.node) != 0) {
-        wrong(world, "took what another has restored", actor, request->slot);
-    }
-    if (object->there && object->claim.phase == CLAIM_RESTORING &&
-        strcmp(object->claim.node, request->claim.node) != 0 &&
-        world->now_ms < object->modified_ms + object->claim.lease_ms) {
-        wrong(world, "took a slot whose lease runs", actor, request->slot);
-    }
-    world->result->takeovers +=
-        object->there && request->claim.attempt > object->claim.attempt ? 1 : 0;
-}
-
-static enum claim_result write_claim(struct world *world, const struct actor *actor,
-                                     const struct claim_request *request)
-{
-    struct object *object = &world->objects[request->slot];
-    const bool only_new = request->etag[0] == '\0';
-    if (only_new ? object->there : object->there && strcmp(object->etag, request->etag) != 0) {
-        return CLAIM_REFUSED;
-    }
-    if (!only_new && !object->there) {
-        return CLAIM_ABSENT;
-    }
-    check_write(world, actor, request);
-    object->there = true;
-    object->claim = request->claim;
-    if (request->claim.phase == CLAIM_RESTORED) {
-        world->fenced[request->slot] = true;
-        world->late[request->slot] = world->sealed;
-    }
-    object->modified_ms = world->now_ms;
-    digest(object);
-    return CLAIM_DONE;
-}
-
-static enum claim_result write_seal(struct world *world, const struct actor *actor)
-{
-    if (world->sealed) {
-        return CLAIM_REFUSED;
-    }
-    world->sealed = true;
-    for (size_t i = 0; i < world->slots; i++) {
-        if (!world->fenced[i]) {
-            wrong(world, "sealed what nobody has restored", actor, i);
-        }
-        world->seal[i] = actor->draft[i];
-    }
-    return CLAIM_DONE;
-}
-
-/* Date and Last-Modified are whole seconds, of two machines whose clocks differ a little. */
-static int64_t age_of(struct world *world, const struct object *object)
-{
-    const uint64_t date_s = (world->now_ms + below(world, 500)) / 1000;
-    const uint64_t modified_s = object->modified_ms / 1000;
-    return ((int64_t)date_s - (int64_t)modified_s) * 1000;
-}
-
-static struct claim_answer serve(struct world *world, const struct actor *actor,
-                                 const struct claim_request *request)
-{
-    struct claim_answer answer = {.result = CLAIM_ABSENT, .age_ms = -1};
-    const struct object *object = &world->objects[request->slot];
-    const bool write = request->ask == CLAIM_WRITE || request->ask == CLAIM_WRITE_SEAL;
-    if (write && happens(world, 2)) {
-        answer.result = CLAIM_CONFLICT;
-        return answer;
-    }
-    switch (request->ask) {
-    case CLAIM_READ:
-        if (object->there) {
-            answer.result = CLAIM_DONE;
-            answer.claim = object->claim;
-            answer.age_ms = age_of(world, object);
-            memcpy(answer.etag, object->etag, sizeof(answer.etag));
-        }
-        break;
-    case CLAIM_WRITE:
-        answer.result = write_claim(world, actor, request);
-        memcpy(answer.etag, object->etag, sizeof(answer.etag));
-        break;
-    case CLAIM_READ_SEAL:
-        answer.result = world->sealed ? CLAIM_DONE : CLAIM_ABSENT;
-        answer.claim = world->seal[request->slot];
-        break;
-    case CLAIM_WRITE_SEAL:
-        answer.result = write_seal(world, actor);
-        break;
-    }
-    return answer;
 }
 
 /* The network */
@@ -650,7 +453,7 @@ static void handle(struct world *world, const struct event *event)
         return;
     }
     if (event->kind == EV_ARRIVE) { /* whatever has become of who sent it */
-        const struct claim_answer answer = serve(world, actor, &event->request);
+        const struct claim_answer answer = store_serve(world, actor, &event->request);
         if (event->answers && event->process == actor->process) {
             tell(world, event->actor, event->question, event->back_ms, &answer);
         }

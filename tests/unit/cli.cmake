@@ -12,7 +12,7 @@ unit_test(test_schema SOURCES unit/backup_world.c unit/memory_source.c LIBRARIES
 unit_test(test_plan_json SOURCES unit/config_rig.c unit/small_plan.c LIBRARIES cli)
 unit_test(test_ring_plan SOURCES unit/config_rig.c LIBRARIES cli)
 unit_test(test_ring_claim LIBRARIES ring)
-unit_test(test_ring_claim_model SOURCES unit/claim_world.c LIBRARIES ring)
+unit_test(test_ring_claim_model SOURCES unit/claim_world.c unit/claim_store.c LIBRARIES ring)
 unit_test(test_report SOURCES unit/config_rig.c unit/small_plan.c LIBRARIES cli)
 
 find_program(PYTHON3 python3)
