@@ -236,8 +236,7 @@ static int restore_all(struct restore *restore, struct err *e)
     if (restore->done) {
         stack_restore_again(&restore->stack);
         ring_once_note(&restore->config); /* had there been no time for it */
-        ring_lease_seal(lease_of(restore));
-        return keep_on_root(restore, e) != 0 ||
+        return ring_lease_settle(lease_of(restore), e) != 0 || keep_on_root(restore, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
                    : run_after(restore, e);

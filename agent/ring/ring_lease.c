@@ -19,7 +19,7 @@ struct ring_lease {
     struct ring_held held; /* as it was claimed */
     bool sealed;           /* the ring was, before */
     pthread_t thread;
-    bool started;
+    bool started, used; /* now; ever */
 
     /* the thread's, and the main thread's before it starts */
     struct err why; /* of the last question that was not answered as hoped */
@@ -204,6 +204,7 @@ int ring_lease_start(struct ring_lease *lease, bool is_new, struct err *e)
                 token_of(lease));
         return err_hint(e, "replace the node as Cassandra does (replace_address_first_boot)");
     }
+    lease->used = true;
     ring_hold_init(&lease->hold, &lease->me, &lease->held, clock_mono_ms());
     if (resume(lease, e) != 0) {
         return -1;
@@ -255,12 +256,40 @@ void ring_lease_seal(struct ring_lease *lease)
     ring_ask_seal(&lease->asker, &lease->me, lease->held.slot);
 }
 
+int ring_lease_settle(struct ring_lease *lease, struct err *e)
+{
+    if (lease == NULL || lease->sealed) {
+        return 0;
+    }
+    /* Somebody has said that this node is gone, and it is not: leased, its slot would be had by
+     * another one some time, which would make two of them. */
+    if (lease->held.claim.phase != CLAIM_RESTORED &&
+        (ring_lease_start(lease, false, e) != 0 || ring_lease_fence(lease, e) != 0)) {
+        return -1;
+    }
+    ring_lease_seal(lease);
+    return 0;
+}
+
 void ring_lease_word(struct ring_lease *lease, struct err *e)
 {
     struct err lost = ERR_INIT;
     if (e->kind == ERR_CANCELLED && ring_lease_check(lease, &lost) != 0) {
         *e = lost;
     }
+}
+
+/* Others need not wait for the end of a lease that nothing comes of. One try; else they do. */
+static void give_back(const struct ring_lease *lease)
+{
+    struct claim_request request = {
+        .ask = CLAIM_WRITE, .slot = lease->held.slot, .claim = lease->held.claim};
+    struct claim_answer answer;
+    struct err why;
+    memcpy(request.etag, lease->held.etag, sizeof(request.etag));
+    request.claim.phase = CLAIM_RELEASED;
+    request.claim.beat++;
+    ring_ask(&lease->asker, &request, NULL, &answer, &why);
 }
 
 void ring_lease_free(struct ring_lease *lease)
@@ -275,6 +304,9 @@ void ring_lease_free(struct ring_lease *lease)
         mutex_unlock(&lease->lock);
         source_cancel(lease->asker.store); /* it may be waiting for an answer */
         thread_join(lease->thread);
+    }
+    if (!lease->used && lease->held.sent_ms != 0) {
+        give_back(lease);
     }
     if (lease->asker.store != NULL) {
         ring_ask_close(&lease->asker);

@@ -3,8 +3,8 @@
  * its own that renews it. Once it is lost the transfer is told to stop. All but that thread is the
  * main thread's. A NULL lease is that of a restore which claims nothing, and fine everywhere.
  *
- *     claim ─▶ start, when the target is known ─▶ check ─▶ fence, before the stamp ─▶ seal, after
- * it
+ *     claim ─▶ start (the target is known) ─▶ check ─▶ fence (before the stamp) ─▶ seal (after)
+ *       └─▶ settle (there is nothing to restore)
  */
 #ifndef PENATES_RING_RING_LEASE_H
 #define PENATES_RING_RING_LEASE_H
@@ -35,9 +35,14 @@ int ring_lease_fence(struct ring_lease *lease, struct err *e) MUST_CHECK;
 /* The stamp is written: seals the ring when this node's was the last one. Never fails. */
 void ring_lease_seal(struct ring_lease *lease);
 
+/* The stamp was there before: the slot is still this node's, or is so again where its claim had
+ * been given up, and the ring is sealed as above. Fails as start and fence do. */
+int ring_lease_settle(struct ring_lease *lease, struct err *e) MUST_CHECK;
+
 /* Of a run that failed: where the lease was lost, *e says that instead of "interrupted". */
 void ring_lease_word(struct ring_lease *lease, struct err *e);
 
+/* What was claimed just now, and never started, is given back. */
 void ring_lease_free(struct ring_lease *lease);
 
 #endif

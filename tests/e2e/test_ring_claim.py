@@ -492,6 +492,31 @@ def test_what_was_restored_takes_the_name_of_who_is_gone(ring, tmp_path):
     assert (objects(ring)[TOKENS[0]]["node"], objects(ring)[TOKENS[0]]["attempt"]) == ("n1", 2)
 
 
+def test_a_node_that_was_said_to_be_gone_and_is_back(ring, tmp_path):
+    """Its claim is not left to a lease: that would end, and its token be another's, too."""
+    where, _ = plan_of(ring)
+    assert restore(ring, where, tmp_path / "0", "n0").code == 0
+    assert claim(ring, where, "--release", TOKENS[0], "--gone", "n0", node="n1").code == 0
+    again = restore(ring, where, tmp_path / "0", "n0")
+    assert again.code == 0, again.err
+    one = objects(ring)[TOKENS[0]]
+    assert (one["node"], one["phase"], one["attempt"]) == ("n0", "restored", 2)
+    assert claim(ring, where, "--take", TOKENS[0], "--gone", "n0", node="n1").code == 0
+    assert restore(ring, where, tmp_path / "1", "n1").code == 0
+    late = restore(ring, where, tmp_path / "0", "n0")
+    assert late.code == 66, late.err
+    assert objects(ring)[TOKENS[0]]["node"] == "n1"
+
+
+def test_what_was_claimed_for_nothing_is_given_back(ring, tmp_path):
+    where, _ = plan_of(ring)
+    (tmp_path / "data" / "ks").mkdir(parents=True)
+    (tmp_path / "data" / "ks" / "mine").write_text("mine")
+    assert restore(ring, where, tmp_path / "data", "n0").code == 78
+    assert objects(ring)[TOKENS[0]]["phase"] == "released"
+    assert restore(ring, where, tmp_path / "1", "n1").code == 0  # at once
+
+
 def test_one_node_takes_no_second_token(rack):
     where, _ = plan_of(rack)
     first = claim(rack, where, "--json", rack="r").json["token"]

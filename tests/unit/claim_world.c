@@ -174,20 +174,16 @@ static void start_process(struct world *world, size_t index)
     (void)snprintf(actor->me.run, sizeof(actor->me.run), "%zu.%u", index, actor->process);
     actor->me.lease_ms = world->lease_ms;
     actor->me.retry_for_ms = world->lease_ms / 2;
-    if (actor->has_stamp) {
-        begin_sealing(world, index);
-    } else {
-        const struct seek_options options = {
-            .me = actor->me,
-            .goal = actor->is_operator ? SEEK_RELEASE : SEEK_ANY,
-            .wanted = actor->wanted,
-            .gone = actor->is_operator ? actor->gone : NULL,
-            .slots = actor->is_operator ? &actor->wanted : slots,
-            .slot_count = actor->is_operator ? 1 : rack_slots(world, actor->rack, slots),
-        };
-        actor->seek = ring_seek_new(&options);
-        actor->stage = SEEKING;
-    }
+    const struct seek_options options = {
+        .me = actor->me,
+        .goal = actor->is_operator ? SEEK_RELEASE : SEEK_ANY,
+        .wanted = actor->wanted,
+        .gone = actor->is_operator ? actor->gone : NULL,
+        .slots = actor->is_operator ? &actor->wanted : slots,
+        .slot_count = actor->is_operator ? 1 : rack_slots(world, actor->rack, slots),
+    };
+    actor->seek = ring_seek_new(&options);
+    actor->stage = SEEKING;
     step_in(world, index, 0);
 }
 
@@ -214,9 +210,32 @@ static void pass(struct world *world, size_t index)
     step_in(world, index, 0);
 }
 
+/* Its data was stamped before, and must still be its own. True: that is all there is to do. */
+static bool settle(struct world *world, size_t index)
+{
+    struct actor *actor = &world->actors[index];
+    const enum seek_verdict verdict = ring_seek_verdict(actor->seek);
+    if (!actor->has_stamp || verdict == SEEK_UNREACHABLE) {
+        return false;
+    }
+    if (verdict != SEEK_MINE || ring_seek_held(actor->seek)->slot != actor->slot) {
+        wrong(world, "has a stamp and lost its slot", actor, actor->slot);
+    } else if (!ring_seek_is_sealed(actor->seek)) {
+        ring_seek_free(TAKE_PTR(actor->seek));
+        begin_sealing(world, index);
+        step_in(world, index, 0);
+        return true;
+    }
+    stop(world, index, UINT64_MAX);
+    return true;
+}
+
 static void end_seek(struct world *world, size_t index)
 {
     struct actor *actor = &world->actors[index];
+    if (settle(world, index)) {
+        return;
+    }
     switch (ring_seek_verdict(actor->seek)) {
     case SEEK_MINE:
         if (ring_seek_is_sealed(actor->seek) && actor->blank) {
