@@ -230,14 +230,14 @@ static void put_stack(struct json *json, const char *arn)
 }
 
 static void put_state_objects(struct json *json, const struct policy *state, const char *sid,
-                              const char *action, const char *const folders[2], const char *id)
+                              const char *action, const char *const *folders, const char *id)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", sid);
     json_string(json, "Effect", "Allow");
     json_string(json, "Action", action);
     json_open_array(json, "Resource");
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; folders[i] != NULL; i++) {
         const bool plan = strcmp(folders[i], "plans") == 0;
         autofree char *arn =
             xasprintf("%s/%s%s/%s", state->objects, state->base, folders[i], plan ? "*.json" : id);
@@ -247,7 +247,8 @@ static void put_state_objects(struct json *json, const struct policy *state, con
     json_close(json);
 }
 
-/* What a node needs of a ring's state bucket: its plan, its report and its claim. */
+/* What a node needs of a ring's state bucket: its plan, its report, its claim and the stamp of its
+ * slot. */
 static int put_state(struct json *json, const struct config *config, struct err *e)
 {
     struct policy state __attribute__((cleanup(policy_done))) = {.count = 0};
@@ -269,9 +270,9 @@ static int put_state(struct json *json, const struct config *config, struct err 
     json_string(json, "Resource", state.bucket);
     json_close(json);
     put_state_objects(json, &state, "ReadTheRing", "s3:GetObject",
-                      (const char *const[]){"plans", "claims"}, id);
+                      (const char *const[]){"plans", "claims", "nodes", NULL}, id);
     put_state_objects(json, &state, "ClaimAndReport", "s3:PutObject",
-                      (const char *const[]){"claims", "nodes"}, id);
+                      (const char *const[]){"claims", "nodes", NULL}, id);
     return 0;
 }
 

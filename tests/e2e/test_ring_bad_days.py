@@ -236,7 +236,7 @@ def test_fewer_nodes_than_slots(ring, node):
     assert (told["slots"], told["restored"]) == (3, 2)
     assert [row["state"] for row in told["nodes"]] == ["restored", "none", "restored"]
     table = penates("ring", "status", where, *options(ring)).out.splitlines()
-    assert table[2].split() == ["1", RACKS[1], TOKENS[1], "none", "0%", "never", "-", "-"]
+    assert table[2].split() == ["1", RACKS[1], TOKENS[1], "none", "0%", "never", "-", "-", "-"]
     assert table[-1] == "2 of 3 nodes restored"
 
 

@@ -47,7 +47,8 @@ static void test_state(void **state)
     assert_int_equal(policy_make(&all, &text, &e), 0);
     assert_non_null(strstr(text, "\"s3:GetObject\", \"Resource\": "
                                  "[\"arn:aws:s3:::st/prod/plans/*.json\", "
-                                 "\"arn:aws:s3:::st/prod/claims/*/*.json\"]"));
+                                 "\"arn:aws:s3:::st/prod/claims/*/*.json\", "
+                                 "\"arn:aws:s3:::st/prod/nodes/*/*.json\"]"));
     assert_non_null(strstr(text, "\"s3:PutObject\", \"Resource\": "
                                  "[\"arn:aws:s3:::st/prod/claims/*/*.json\", "
                                  "\"arn:aws:s3:::st/prod/nodes/*/*.json\"]"));
