@@ -80,11 +80,25 @@ static int count_done(struct restore *restore, struct err *e)
     return 0;
 }
 
+/* Whose the slot is now is not known: what this machine has is all that it may go by. */
+static bool is_unclaimed(const struct restore *restore, struct err *e)
+{
+    const struct ring_choice *const chosen = restore->config.chosen;
+    if (chosen == NULL || chosen->unclaimed.kind == ERR_NONE) {
+        return false;
+    }
+    *e = chosen->unclaimed;
+    return true;
+}
+
 static int look_at_target(struct restore *restore, struct err *e)
 {
     enum target_state state;
     restore->identity = identity_of(&restore->config, restore->source->name);
     if (target_open(&restore->config, restore->identity, &restore->target, &state, e) != 0) {
+        return -1;
+    }
+    if (state != TARGET_DONE && is_unclaimed(restore, e)) {
         return -1;
     }
     switch (state) {

@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/base/parse.h"
 #include "agent/ring/ring_slot.h"
 #include "agent/ring/ring_store.h"
 #include "agent/target_dir.h"
 
 #define NAME_FORMAT "ring-%s.json"
+#define SLOT_FORMAT "ring-%s.slot"
+
+enum { SLOT_TEXT_MAX = 32 };
 
 bool ring_copy_id(const char *ring, char ret[RING_ID_SIZE])
 {
@@ -44,6 +48,32 @@ bool ring_copy_read(const struct config *config, const char *ring, struct buf *r
     return false;
 }
 
+bool ring_copy_slot(const struct config *config, const struct ring_plan *ring, size_t *ret)
+{
+    if (config->history == NULL) {
+        return false;
+    }
+    autofree char *path = xasprintf("%s/" SLOT_FORMAT, config->history, ring->id);
+    autobuf struct buf text = BUF_INIT(SLOT_TEXT_MAX);
+    struct err ignored = ERR_INIT; /* then it is looked for as on a new machine */
+    uint64_t slot = 0;
+    if (ring_store_read_file(path, &text, &ignored) != 0 || text.size < 2 ||
+        !parse_u64(buf_str(&text), text.size - 1, &slot) || slot >= ring->slot_count) {
+        return false;
+    }
+    *ret = (size_t)slot;
+    return true;
+}
+
+static int put(int folder, const char *name, const char *text, const struct config *config,
+               struct err *e)
+{
+    if (target_dir_put(folder, name, text, config) < 0) {
+        return err_set_sys(e, ERR_DISK, errno, "writing '%s/%s'", config->history, name);
+    }
+    return 0;
+}
+
 int ring_copy_keep(const struct config *config, struct err *e)
 {
     const struct ring_choice *const choice = config->chosen;
@@ -57,8 +87,10 @@ int ring_copy_keep(const struct config *config, struct err *e)
         return err_set_sys(e, ERR_CREATE, errno, "--history '%s'", config->history);
     }
     autofree char *name = xasprintf(NAME_FORMAT, id);
-    if (target_dir_put(folder, name, choice->plan_text, config) < 0) {
-        return err_set_sys(e, ERR_DISK, errno, "writing '%s/%s'", config->history, name);
-    }
-    return 0;
+    autofree char *slot_name = xasprintf(SLOT_FORMAT, choice->ring_id);
+    autofree char *slot = xasprintf("%zu\n", choice->slot);
+    return put(folder, name, choice->plan_text, config, e) != 0 ||
+                   (choice->lease != NULL && put(folder, slot_name, slot, config, e) != 0)
+               ? -1
+               : 0;
 }

@@ -15,8 +15,11 @@ bool ring_copy_id(const char *ring, char ret[RING_ID_SIZE]);
  * has is not that plan any more. */
 bool ring_copy_read(const struct config *config, const char *ring, struct buf *ret);
 
-/* Keeps the plan that config->chosen came from, if it came from S3 under its id and there is
- * --history. ERR_CREATE and ERR_DISK. */
+/* The slot that this machine has claimed and restored of this ring: HISTORY/ring-ID.slot. */
+bool ring_copy_slot(const struct config *config, const struct ring_plan *ring, size_t *ret);
+
+/* Keeps the plan that config->chosen came from, and its slot if that was claimed, if the plan came
+ * from S3 under its id and there is --history. ERR_CREATE and ERR_DISK. */
 int ring_copy_keep(const struct config *config, struct err *e) MUST_CHECK;
 
 #endif

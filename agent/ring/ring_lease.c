@@ -12,6 +12,8 @@
 #include "agent/source_watch.h"
 #include "agent/transfer.h"
 
+enum { BOOT_RETRY_MS = 10 * 1000 }; /* Cassandra waits for it */
+
 struct ring_lease {
     /* set once */
     struct ring_asker asker;
@@ -52,8 +54,8 @@ static int seek(struct ring_lease *lease, const size_t *slots, size_t count, str
 }
 
 int ring_lease_claim(const struct config *config, const struct ring_plan *ring,
-                     const struct ring_here *here, struct ring_lease **ret, size_t *ret_slot,
-                     struct err *e)
+                     const struct ring_here *here, const size_t *own, struct ring_lease **ret,
+                     size_t *ret_slot, struct err *e)
 {
     autofree char *state = ring_store_of(config->ring);
     autofree size_t *slots = NULL;
@@ -62,15 +64,18 @@ int ring_lease_claim(const struct config *config, const struct ring_plan *ring,
         err_set(e, ERR_CONFIG, "--slot claim: '%s' does not lie in a state bucket", config->ring);
         return err_hint(e, "write it as s3://BUCKET/PREFIX/plans/ID.json, or give --slot N");
     }
-    if (ring_here_slots(here, config, ring, &slots, &count, e) != 0) {
+    if (own == NULL && ring_here_slots(here, config, ring, &slots, &count, e) != 0) {
         return -1;
     }
     struct ring_lease *lease = (struct ring_lease *)xcalloc(1, sizeof(*lease));
     mutex_init(&lease->lock);
     cond_init(&lease->changed);
     ring_here_me(here, config, &lease->me);
+    if (own != NULL && lease->me.retry_for_ms > BOOT_RETRY_MS) {
+        lease->me.retry_for_ms = BOOT_RETRY_MS;
+    }
     if (ring_ask_open(config, ring, state, &lease->asker, e) != 0 ||
-        seek(lease, slots, count, e) != 0) {
+        seek(lease, own != NULL ? own : slots, own != NULL ? 1 : count, e) != 0) {
         ring_lease_free(lease);
         return -1;
     }

@@ -14,12 +14,14 @@
 
 struct ring_lease;
 
-/* Waits for a slot of this node's rack to be had, as ring_seek.h says. The config is borrowed, and
- * *ring too, until the lease is freed. ERR_NO_BACKUP: none is left; ERR_REFUSED: the ring is live,
- * or another zone; ERR_CONFIG: no rack, or a store that cannot do it; or as the store does. */
+/* Waits for a slot of this node's rack to be had, as ring_seek.h says; `own`: for this one alone,
+ * which the machine has restored before, and not for long, since a boot waits; NULL: for any. The
+ * config is borrowed, and *ring too, until the lease is freed. ERR_NO_BACKUP: none is left;
+ * ERR_REFUSED: the ring is live, or another zone; ERR_CONFIG: no rack, or a store that cannot do
+ * it; or as the store does. */
 int ring_lease_claim(const struct config *config, const struct ring_plan *ring,
-                     const struct ring_here *here, struct ring_lease **ret, size_t *ret_slot,
-                     struct err *e) MUST_CHECK;
+                     const struct ring_here *here, const size_t *own, struct ring_lease **ret,
+                     size_t *ret_slot, struct err *e) MUST_CHECK;
 
 /* From now on it is renewed. What an earlier process of this node has claimed is taken over from
  * that one, which is why the target has to be open: its lock shows whether that one still runs.

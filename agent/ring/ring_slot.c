@@ -5,6 +5,7 @@
 #include "agent/base/parse.h"
 #include "agent/config_own.h"
 #include "agent/config_values.h"
+#include "agent/ring/ring_copy.h"
 #include "agent/ring/ring_store.h"
 #include "s3/creds.h"
 
@@ -50,7 +51,7 @@ static int find_by_address(const struct config *config, const struct ring_plan *
     return err_hint(e, "give --slot N, tag the instance, or plan the ring with --slot-ip");
 }
 
-static int find_slot(const struct config *config, const struct ring_plan *ring, uint64_t *ret,
+static int find_slot(const struct config *config, const struct ring_plan *ring, size_t *ret,
                      struct err *e)
 {
     bool found = true;
@@ -68,7 +69,7 @@ static int find_slot(const struct config *config, const struct ring_plan *ring, 
         return err_set(e, ERR_CONFIG, "slot %llu: the ring has slots 0 to %zu",
                        (unsigned long long)slot, ring->slot_count - 1);
     }
-    *ret = slot;
+    *ret = (size_t)slot;
     return 0;
 }
 
@@ -159,29 +160,54 @@ static void take_slot(struct config *config, const struct ring_plan *ring, size_
     }
 }
 
+/* What the store says, and not that it cannot be asked. */
+static bool is_verdict(enum err_kind kind)
+{
+    return kind == ERR_CONFIG || kind == ERR_NO_BACKUP || kind == ERR_REFUSED ||
+           kind == ERR_CANCELLED;
+}
+
+static int claim_slot(const struct config *config, const struct ring_plan *ring,
+                      const struct ring_here *here, struct ring_choice *ret, struct err *e)
+{
+    size_t own = 0;
+    const bool has_own = ring_copy_slot(config, ring, &own);
+    if (ring_lease_claim(config, ring, here, has_own ? &own : NULL, &ret->lease, &ret->slot, e) ==
+        0) {
+        return 0;
+    }
+    if (!has_own || is_verdict(e->kind)) {
+        return -1;
+    }
+    log_warn("token %s: whether it is still this node's cannot be looked up: %s",
+             ring->slots[own].token, e->text);
+    ret->slot = own;
+    ret->unclaimed = *e;
+    *e = ERR_INIT;
+    return 0;
+}
+
 /* *ring is the choice's from then on when its slot is claimed. */
 static int choose(struct config *config, struct ring_plan **ring, struct err *e)
 {
-    uint64_t number = 0;
-    size_t slot = 0;
     struct ring_here here;
-    struct ring_lease *lease = NULL;
-    const bool claims = strcmp(config->slot, "claim") == 0;
+    struct ring_choice found = {.slot = 0};
     if (check_size(config, *ring, e) != 0 || take_settings(config, *ring, e) != 0 ||
         ring_here_find(config, &here, e) != 0) {
         return -1;
     }
-    if (claims ? ring_lease_claim(config, *ring, &here, &lease, &slot, e) != 0
-               : find_slot(config, *ring, &number, e) != 0 ||
-                     check_zone(&here, *ring, (size_t)number, e) != 0) {
+    if (strcmp(config->slot, "claim") == 0 ? claim_slot(config, *ring, &here, &found, e) != 0
+                                           : find_slot(config, *ring, &found.slot, e) != 0 ||
+                                                 check_zone(&here, *ring, found.slot, e) != 0) {
         return -1;
     }
-    take_slot(config, *ring, claims ? slot : (size_t)number);
+    take_slot(config, *ring, found.slot);
     config->chosen->node = own(config, here.node);
     log_info("slot %zu of ring %.12s: token %s, rack %s", config->chosen->slot, (*ring)->id,
              config->chosen->token, config->chosen->rack);
-    config->chosen->lease = lease;
-    config->chosen->ring = lease == NULL ? NULL : TAKE_PTR(*ring);
+    config->chosen->lease = found.lease;
+    config->chosen->unclaimed = found.unclaimed;
+    config->chosen->ring = found.lease == NULL ? NULL : TAKE_PTR(*ring);
     return 0;
 }
 

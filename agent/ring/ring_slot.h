@@ -21,7 +21,10 @@ struct ring_choice {
     const char *node;      /* who this one is */
     size_t slot;
     struct ring_lease *lease; /* owned; NULL: the slot is not claimed */
-    struct ring_plan *ring;   /* the lease's; owned; NULL without one */
+    /* Why the claim of a slot that this machine has restored cannot be looked up; ERR_NONE: it was.
+     * Only a restore that is finished may go on without. */
+    struct err unclaimed;
+    struct ring_plan *ring; /* the lease's; owned; NULL without one */
 };
 
 void ring_choice_free(struct ring_choice *choice); /* NULL is fine */

@@ -317,6 +317,51 @@ def test_a_state_bucket_out_of_reach(ring, tmp_path):
     assert restore(ring, where, tmp_path / "data", "n0").code == 0
 
 
+CLOSED = ("--endpoint", "http://127.0.0.1:1", "--path-style", "--retry-for", "0s")
+
+
+def test_later_boots_do_not_need_the_state_bucket(ring, tmp_path):
+    """Who has restored its slot is that node, and goes by nothing else; who has not, needs to ask."""
+    where, plan = plan_of(ring)
+    root, data = tmp_path / "root", tmp_path / "data"
+    root.mkdir()
+    command = ["restore", "--ring", where, "--slot", "claim", "--into", data, "--node", "n0",
+               "--rack", RACKS[0], "--history", root]
+    assert penates(*command, *options(ring)).code == 0
+    assert (root / f"ring-{plan['id']}.slot").read_text() == "0\n"
+    before = sha256_tree(data)
+    for args in (CLOSED, options(ring)):
+        again = penates(*command, *args)
+        assert again.code == 0 and "already restored" in again.err, again.err
+    assert sha256_tree(data) == before
+    assert objects(ring)[TOKENS[0]]["phase"] == "restored"
+    data.rename(tmp_path / "lost")
+    assert penates(*command, *CLOSED).code == 78
+    (root / "history").rename(tmp_path / "history")
+    unknown = penates(*command, *CLOSED)
+    assert unknown.code == 69, unknown.err
+    assert not data.exists()
+
+
+def test_claims_that_somebody_has_deleted(rack, tmp_path):
+    """A node that is restored takes its own slot again, and no other one."""
+    where, _ = plan_of(rack)
+    (tmp_path / "root").mkdir()
+    assert claim(rack, where, rack="r").code == 0
+    (liked,) = objects(rack)
+    assert claim(rack, where, "--release", liked, rack="r").code == 0
+    assert claim(rack, where, "--take", liked, node="n1", rack="r").code == 0
+    args = ("--history", tmp_path / "root")
+    assert restore(rack, where, tmp_path / "data", "n0", "r", *args).code == 0
+    (own,) = {token for token, one in objects(rack).items() if one["node"] == "n0"}
+    for name in [name for name in rack.store.objects if CLAIM in name]:
+        rack.store.delete(name)
+    again = restore(rack, where, tmp_path / "data", "n0", "r", *args)
+    assert again.code == 0 and "already restored" in again.err, again.err
+    assert {token: one["phase"] for token, one in objects(rack).items()} == {own: "restored"}
+    assert own != liked
+
+
 def test_a_store_that_heeds_no_conditions(ring, tmp_path):
     where, _ = plan_of(ring)
     ring.quirks.add("no conditions")
