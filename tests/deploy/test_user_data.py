@@ -239,6 +239,19 @@ def test_a_value_is_never_run(node, value):
     assert "failed penates-restore.service" in node.log("systemctl")  # there is no such cluster
 
 
+@needs_root
+def test_who_may_signal_is_told_to_the_unit_alone(node):
+    """The URL of a wait condition is a secret; the group is the unit's."""
+    conf = node.root / "etc/penates/penates.conf"
+    for line, mode, group in (("wait-handle = https://bucket.example/key", 0o640, 64001),
+                              ("into = /var/lib/cassandra/data", 0o644, 0)):
+        node.run("/bin/sh", "-eu", text=f"echo '{line}' | /usr/lib/penates/user-data")
+        status = conf.stat()
+        assert conf.read_text() == line + "\n"
+        assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (mode, 0, group)
+    assert [path.name for path in conf.parent.iterdir()] == [conf.name]
+
+
 @pytest.mark.parametrize("lines", ["no equals sign\n", "a = b\nRing = x\n", "a = b\x07\n", "= x\n"])
 def test_what_is_no_configuration_is_refused(tmp_path, lines):
     conf = tmp_path / "penates.conf"

@@ -181,7 +181,8 @@ def test_what_a_rerun_does_not_cure_is_the_same_everywhere(name, pattern):
 
 
 def test_settings_that_are_shown_are_options(options):
-    """Of penates.conf and verify.conf, which have the options' names, and of the units' variables."""
+    """Of penates.conf and verify.conf, which have the options' names, of the units' variables, and of
+    what the templates write."""
     shown = [(path, command, name) for path, command in (
         ("deploy/packaging/penates.conf", "restore"), ("deploy/packaging/verify.conf", "verify"),
         ("deploy/user-data/cloud-config.yaml", "restore"), ("deploy/user-data/user-data.sh", "restore"),
@@ -191,6 +192,10 @@ def test_settings_that_are_shown_are_options(options):
     shown += [("units", "verify", name.lower().replace("_", "-"))
               for name in re.findall(r"PENATES_([A-Z_]+)=",
                                      (ROOT / "deploy/systemd/penates-verify.service").read_text())]
-    assert len(shown) > 10
+    template = (ROOT / "cloudformation/ring.yaml.in").read_text()
+    written = template.split("path: /run/penates-boot/penates.conf")[1].split("- Head:")[0]
+    shown += [("ring.yaml.in", "restore", name)
+              for name in re.findall(r"^ +([a-z][a-z-]+) = ", written, re.M)]
+    assert len(shown) > 30
     for path, command, name in shown:
         assert f"--{name}" in options[command], f"{path}: {name}"
