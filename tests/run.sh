@@ -77,13 +77,21 @@ venv_of() { # venv_of NAME: an environment of its own for tests/deploy/NAME.txt
     fi
 }
 
+# Two environments, beside each other: a server of the one pins an older botocore than the AWS CLI of
+# the other, which is for the tests that have moto in their own process, or call its programs.
 stage_deploy() {
+    local cloud=$root/.venv-cloudformation rest
     build release gcc
-    e2e release tests/deploy --ignore-glob '*/test_cloudformation*'
     venv_of checkov
     venv_of cloudformation
-    PENATES_CHECKOV=$root/.venv-checkov/bin/checkov venv=$root/.venv-cloudformation \
-        e2e release tests/deploy/test_cloudformation.py tests/deploy/test_cloudformation_stacks.py --dist load
+    export PENATES_CHECKOV=$root/.venv-checkov/bin/checkov PENATES_CLOUD_PYTHON=$cloud/bin/python
+    e2e release tests/deploy --ignore-glob '*/test_cloudformation*' --ignore tests/deploy/test_packages.py \
+        --ignore tests/deploy/test_vulnerabilities.py >build-tests/deploy.log 2>&1 &
+    rest=$!
+    venv=$cloud e2e release tests/deploy/test_cloudformation*.py --dist load
+    wait "$rest" || { cat build-tests/deploy.log; return 1; }
+    tail -n 1 build-tests/deploy.log
+    unset PENATES_CHECKOV PENATES_CLOUD_PYTHON
 }
 
 # Beside each other: most of it is configure scripts, of one thread each.
