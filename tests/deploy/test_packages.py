@@ -186,8 +186,10 @@ def test_completion_knows_every_command_and_option(tree):
     penates = folder / "usr/bin/penates"
     commands = complete(folder, "penates", "")
     assert {"list", "plan", "restore", "verify", "ring", "help"} <= set(commands)
-    assert complete(folder, "penates", "ring", "") == ["plan", "status"]
-    for command in [*(c for c in commands if c not in ("ring", "help")), "ring plan"]:
+    rings = complete(folder, "penates", "ring", "")
+    assert rings == ["plan", "status", "claim"]
+    for command in [*(c for c in commands if c not in ("ring", "help")),
+                    *(f"ring {one}" for one in rings)]:
         told = run(penates, "help", *command.split()).split("Examples:")[0]
         options = set(re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)", told, re.M))
         assert set(complete(folder, "penates", *command.split(), "--")) == options, command
