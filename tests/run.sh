@@ -80,7 +80,7 @@ venv_of() { # venv_of NAME: an environment of its own for tests/deploy/NAME.txt
 # Two environments, beside each other: a server of the one pins an older botocore than the AWS CLI of
 # the other, which is for the tests that have moto in their own process, or call its programs.
 stage_deploy() {
-    local cloud=$root/.venv-cloudformation rest
+    local cloud=$root/.venv-cloudformation rest failed=0
     build release gcc
     venv_of checkov
     venv_of cloudformation
@@ -88,10 +88,11 @@ stage_deploy() {
     e2e release tests/deploy --ignore-glob '*/test_cloudformation*' --ignore tests/deploy/test_packages.py \
         --ignore tests/deploy/test_vulnerabilities.py >build-tests/deploy.log 2>&1 &
     rest=$!
-    venv=$cloud e2e release tests/deploy/test_cloudformation*.py --dist load
-    wait "$rest" || { cat build-tests/deploy.log; return 1; }
-    tail -n 1 build-tests/deploy.log
+    venv=$cloud e2e release tests/deploy/test_cloudformation*.py --dist load || failed=1
+    wait "$rest" || failed=1
+    cat build-tests/deploy.log
     unset PENATES_CHECKOV PENATES_CLOUD_PYTHON
+    return "$failed"
 }
 
 # Beside each other: most of it is configure scripts, of one thread each.
