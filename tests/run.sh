@@ -99,8 +99,8 @@ stage_deploy() {
 stage_package() {
     local out=$root/build-tests/package arm
     if ! grep -qx 'VERSION_ID="12"' /etc/os-release; then
-        echo "the packages are built on Debian 12: nothing was shown here" >&2
-        return 1
+        echo "the packages are built on Debian 12: this stage is skipped, and shows nothing, here"
+        return
     fi
     venv_of audit
     mkdir -p "$out"
