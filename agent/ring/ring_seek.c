@@ -230,19 +230,28 @@ static void on_written(struct ring_seek *seek)
     }
 }
 
+/* This node's, whichever of its processes wrote it: it gets no second one. False: it is not. */
+static bool take_own(struct ring_seek *seek, const struct seek_seen *seen)
+{
+    if (!is_own(seek, seen) || seek->options.goal == SEEK_RELEASE) {
+        return false;
+    }
+    hold(seek, seen, 0);
+    if (seek->options.goal != SEEK_ANY && seen->slot != seek->options.wanted) {
+        end(seek, SEEK_HAS_OTHER);
+    } else if (seek->sealed) {
+        end(seek, SEEK_MINE);
+    } else {
+        seek->state = STATE_PROVE_NEW;
+    }
+    return true;
+}
+
 static void on_scanned(struct ring_seek *seek, const struct claim_answer *answer, uint64_t now_ms)
 {
     struct seek_seen *seen = &seek->seen[seek->at];
     record(seen, answer);
-    if (is_own(seek, seen) && seek->options.goal != SEEK_RELEASE) {
-        hold(seek, seen, 0);
-        if (seek->options.goal != SEEK_ANY && seen->slot != seek->options.wanted) {
-            end(seek, SEEK_HAS_OTHER);
-        } else if (seek->sealed) {
-            end(seek, SEEK_MINE);
-        } else {
-            seek->state = STATE_PROVE_NEW;
-        }
+    if (take_own(seek, seen)) {
         return;
     }
     seek->at++;
@@ -275,6 +284,9 @@ static void on_looked(struct ring_seek *seek, const struct claim_answer *answer,
     }
     if (!same) {
         ring_pace_good(&seek->pace);
+        if (take_own(seek, seen)) {
+            return;
+        }
     } else if (is_enough(seek, now_ms)) {
         return;
     }

@@ -317,6 +317,35 @@ static void test_take_beside_one_of_ones_own(void **state)
     seek_end(&rig, SEEK_HAS_OTHER);
 }
 
+/* Two processes of a node that seek at once: the slower one finds the claim of the other, and does
+ * not claim another slot beside it. */
+static void test_two_of_one_node(void **state)
+{
+    (void)state;
+    static const enum seek_goal GOALS[] = {SEEK_ANY, SEEK_TAKE};
+    for (size_t i = 0; i < ARRAY_SIZE(GOALS); i++) {
+        const struct ring_claim own = claim_of("i-me", CLAIM_RESTORING);
+        const size_t slots = GOALS[i] == SEEK_ANY ? 2 : 1;
+        struct rig rig;
+        seek_start(&rig, GOALS[i], NULL, slots);
+        seek_tell(&rig, CLAIM_READ_SEAL, CLAIM_ABSENT, NULL, "", -1);
+        for (size_t k = 0; k < slots; k++) {
+            seek_tell(&rig, CLAIM_READ, CLAIM_ABSENT, NULL, "", -1);
+        }
+        seek_tell(&rig, CLAIM_WRITE, CLAIM_REFUSED, NULL, "", -1);
+        const size_t slot = rig.asked.slot;
+        seek_tell(&rig, CLAIM_READ, CLAIM_DONE, &own, "e1", 0);
+        seek_tell(&rig, CLAIM_WRITE, CLAIM_REFUSED, NULL, "", -1);
+        assert_int_equal(rig.asked.slot, slot);
+        seek_tell(&rig, CLAIM_WRITE, CLAIM_REFUSED, NULL, "", -1);
+        assert_int_equal(seek_step(&rig), RING_END);
+        assert_int_equal(ring_seek_held(rig.seek)->slot, slot);
+        assert_int_equal(ring_seek_held(rig.seek)->sent_ms,
+                         0); /* not this process's to give back */
+        seek_end(&rig, SEEK_MINE);
+    }
+}
+
 static void test_sealed(void **state)
 {
     (void)state;
@@ -537,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_writes_that_are_never_answered),
         cmocka_unit_test(test_take_and_release),
         cmocka_unit_test(test_take_beside_one_of_ones_own),
+        cmocka_unit_test(test_two_of_one_node),
         cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_renewed_in_time),
         cmocka_unit_test(test_sealed_with_another),
