@@ -270,6 +270,10 @@ static enum verdict judge_write(struct request *request, struct err *e)
 {
     const struct slice body = slice_of_buf(&request->error_body);
     const int status = request->headers.status;
+    if (status >= 200 && status < 300 && answer_is_html(body)) {
+        (void)answer_html(e); /* asked again, as in judge_refused */
+        return VERDICT_RETRY;
+    }
     if (status >= 200 && status < 300 && !answer_is_error(body)) {
         return VERDICT_DONE;
     }

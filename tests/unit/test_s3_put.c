@@ -11,6 +11,9 @@
 #define ERROR(status, code)                                                                        \
     "HTTP/1.1 " status " X\r\nConnection: close\r\n\r\n<Error><Code>" code "</Code></Error>"
 
+/* Says that all is well, whatever it is asked. */
+#define PORTAL "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>please log in</html>"
+
 enum { SHORT_MS = 400 };
 
 struct rig {
@@ -108,6 +111,7 @@ static void test_outcomes(void **state)
         {"", ERR_RETRY, 0, true, AFTER_STALL},
         {"HTTP/1.1 2", ERR_RETRY, 0, true, AFTER_RESET},
         {ERROR("200", "InternalError"), ERR_RETRY, 200, true, AFTER_CLOSE},
+        {PORTAL, ERR_CONFIG, 0, true, AFTER_CLOSE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         const struct exchange script[] = {{.reply = CASES[i].reply, .after = CASES[i].after}};
