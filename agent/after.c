@@ -9,12 +9,12 @@
 #include "agent/base/buf.h"
 #include "agent/base/child.h"
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/base/words.h"
 #include "agent/hash.h"
 #include "agent/signals.h"
-#include "agent/transfer.h"
 
 enum { MARKS_SIZE_MAX = 1024 * 1024 }; /* 10,000 commands */
 
@@ -152,7 +152,7 @@ static int run(const struct words *words, struct err *e)
     }
     sigset_t before;
     signals_block(&before);
-    const bool interrupted = transfer_interrupted();
+    const bool interrupted = interrupt_asked();
     pid_t child = 0;
     const int failed = interrupted ? 0 : start(program, words->items, &child);
     signals_restore(&before);

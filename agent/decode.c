@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/decode_output.h"
-#include "agent/transfer.h"
 #include "codec/codec.h"
 #include "codec/snappy_block.h"
 
@@ -59,7 +59,7 @@ static int read_part(struct decoding *decoding, struct err *e)
 {
     decoding->part_size = 0;
     while (decoding->part_size < PART_SIZE) {
-        if (transfer_interrupted()) {
+        if (interrupt_asked()) {
             return err_set(e, ERR_CANCELLED, "'%s': interrupted", decoding->name);
         }
         const ssize_t size = read(decoding->fd, decoding->part + decoding->part_size,

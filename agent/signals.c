@@ -6,7 +6,7 @@
 
 #include "agent/base/child.h"
 #include "agent/base/err.h"
-#include "agent/transfer.h"
+#include "agent/base/interrupt.h"
 
 static volatile sig_atomic_t deferred;
 static volatile sig_atomic_t forward_to; /* a process group; 0: none */
@@ -19,13 +19,13 @@ static void on_signal(int number)
         "penates: error: interrupted: stopped at once; run the same command again to go on\n";
     const int saved = errno;
     if (forward_to != 0) {
-        transfer_interrupt();
+        interrupt_ask();
         (void)kill(-forward_to, number); /* it may have ended */
         errno = saved;
         return;
     }
-    if (deferred && !transfer_interrupted()) {
-        transfer_interrupt();
+    if (deferred && !interrupt_asked()) {
+        interrupt_ask();
         errno = saved;
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "agent/ask.h"
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 
@@ -283,14 +284,19 @@ static int look_on(struct thaw *thaw, struct err *e)
     return ask_for(thaw, e); /* a retrieval that failed has left no trace: it is asked for anew */
 }
 
-static void pause_for(struct thaw *thaw, uint64_t ms)
+/* Cut short as a transfer is: by whoever knows that nothing comes of it any more (ring_lease.h). */
+static int pause_for(struct thaw *thaw, uint64_t ms, struct err *e)
 {
     const uint64_t until_ms = clock_mono_ms() + ms;
     for (uint64_t now_ms = clock_mono_ms(); now_ms < until_ms; now_ms = clock_mono_ms()) {
         const uint64_t left_ms = until_ms - now_ms;
         clock_sleep_ms(left_ms < STATUS_EVERY_MS ? left_ms : STATUS_EVERY_MS);
+        if (interrupt_asked()) {
+            return err_set(e, ERR_CANCELLED, "interrupted");
+        }
         show(thaw);
     }
+    return 0;
 }
 
 static int wait_for_all(struct thaw *thaw, struct err *e)
@@ -305,8 +311,7 @@ static int wait_for_all(struct thaw *thaw, struct err *e)
                     object->key_name);
             return err_hint(e, "see with s3api head-object what S3 says of it, then run again");
         }
-        pause_for(thaw, thaw_pause_ms(waited_ms));
-        if (look_on(thaw, e) != 0) {
+        if (pause_for(thaw, thaw_pause_ms(waited_ms), e) != 0 || look_on(thaw, e) != 0) {
             return -1;
         }
     }

@@ -30,7 +30,8 @@ int thaw_refuse(const struct archived *objects, size_t count, struct err *e) MUS
 /*
  * Waits until all of them can be read, for config->thaw_days; changes their order. After thaw_look.
  * Adds to *count. ERR_CONFIG: the tier does not exist for one of them; ERR_AUTH names the action;
- * ERR_RETRY: S3 has not brought all back within three days, or as the source does.
+ * ERR_RETRY: S3 has not brought all back within three days; ERR_CANCELLED after
+ * interrupt_ask(); or as the source does.
  */
 int thaw_run(const struct config *config, struct source *source, struct archived *objects,
              size_t object_count, struct thaw_count *count, struct err *e) MUST_CHECK;

@@ -1,9 +1,9 @@
 #include "agent/transfer.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/digest.h"
@@ -17,19 +17,6 @@ enum { TICK_MS = 100 };
  * many small objects stay within the budget as well. */
 enum { PART_OVERHEAD = sizeof(struct part) + sizeof(struct object) + 1024 };
 
-static atomic_bool interrupted;
-_Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may store to it");
-
-void transfer_interrupt(void)
-{
-    atomic_store(&interrupted, true);
-}
-
-bool transfer_interrupted(void)
-{
-    return atomic_load(&interrupted);
-}
-
 /* The calling thread, which hands out the work. */
 struct dispatcher {
     struct run *run;
@@ -42,7 +29,7 @@ struct dispatcher {
 static void look_around(struct dispatcher *dispatcher)
 {
     struct run *run = dispatcher->run;
-    if (transfer_interrupted()) {
+    if (interrupt_asked()) {
         struct err e = ERR_INIT;
         (void)err_set(&e, ERR_CANCELLED, "interrupted");
         run_fail(run, &e);

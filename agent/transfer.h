@@ -50,12 +50,8 @@ struct transfer_options {
 
 /*
  * Blocks until all is in place or the first failure, which it returns after what was under way has
- * been ended and finished files are journaled. ERR_CANCELLED after transfer_interrupt().
+ * been ended and finished files are journaled. ERR_CANCELLED after interrupt_ask().
  */
 int transfer_run(const struct transfer_options *options, struct err *e) MUST_CHECK;
-
-/* Async-signal-safe: asks a running transfer to stop soon. */
-void transfer_interrupt(void);
-bool transfer_interrupted(void);
 
 #endif

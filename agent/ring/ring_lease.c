@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/log.h"
 #include "agent/base/thread.h"
 #include "agent/ring/ring_ask.h"
 #include "agent/ring/ring_hold.h"
 #include "agent/ring/ring_store.h"
 #include "agent/source_watch.h"
-#include "agent/transfer.h"
 
 enum { BOOT_RETRY_MS = 10 * 1000 }; /* Cassandra waits for it */
 
@@ -178,7 +178,7 @@ static void *run(void *arg)
         warn_locked(lease, &failures);
     }
     if (lease->lost.kind != ERR_NONE) {
-        transfer_interrupt();
+        interrupt_ask();
     }
     cond_broadcast(&lease->changed);
     mutex_unlock(&lease->lock);

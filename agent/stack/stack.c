@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/base/random.h"
-#include "agent/transfer.h"
 #include "s3/cfn.h"
 #include "s3/settings.h"
 
@@ -160,12 +160,12 @@ static bool sleep_for(uint64_t ms)
 {
     const uint64_t end_ms = clock_mono_ms() + ms;
     for (uint64_t now_ms = clock_mono_ms(); now_ms < end_ms; now_ms = clock_mono_ms()) {
-        if (transfer_interrupted()) {
+        if (interrupt_asked()) {
             return false;
         }
         clock_sleep_ms(end_ms - now_ms < NAP_MS ? end_ms - now_ms : NAP_MS);
     }
-    return !transfer_interrupted();
+    return !interrupt_asked();
 }
 
 typedef int attempt_fn(struct stack *stack, void *what, struct err *e);

@@ -205,6 +205,26 @@ def test_a_lost_lease_stops_the_transfer(ring, tmp_path):
     assert status(ring, where)["nodes"][0]["state"] == "none"  # of the other one
 
 
+def test_a_lost_lease_ends_the_wait_for_a_thaw(ring, tmp_path):
+    """Another node has the slot by then: nothing is worth hours of waiting here."""
+    where, _ = plan_of(ring)
+    key = next(key for key in ring.store.objects
+               if f"/{TOKENS[0]}/" in key and key.endswith("nb-1-big-Data.db"))
+    thing = ring.store.objects[key]
+    thing.storage_class, thing.copy = "GLACIER", (time.time() + 3600, time.time() + 7200)
+    process = start(*arguments(ring, where, tmp_path / "data", "n0", RACKS[0], "--lease", "10s",
+                               "--thaw", "1"))
+    wait_for(lambda: ring.count("head", key), process)
+    (name,) = [name for name in ring.store.objects if CLAIM in name]
+    other = json.loads(ring.store.objects[name].body.data)
+    other.update(node="other", run="another")
+    ring.store.put(name, json.dumps(other).encode())
+    result = finish(process)
+    assert result.code == 75, result.err
+    assert "now claimed by node other" in result.error
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_lease_that_cannot_be_renewed_ends_the_restore(ring, tmp_path):
     where, _ = plan_of(ring)
     process = begin(ring, where, tmp_path / "data", "n0", RACKS[0], "--lease", "5s")

@@ -6,8 +6,8 @@
 #include <snappy-c.h>
 #include <sys/stat.h>
 
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
-#include "agent/transfer.h"
 #include "tests/unit/codec_rig.h"
 #include "tests/unit/unit.h"
 
@@ -16,7 +16,7 @@ enum { SEED = 20261123, STREAM_MAX = 1 << 27 };
 /* What the operator's signal would set. */
 static bool interrupted;
 
-bool transfer_interrupted(void)
+bool interrupt_asked(void)
 {
     return interrupted;
 }

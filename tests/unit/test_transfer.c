@@ -1,6 +1,7 @@
 /* All of transfer, from plan to committed files, in memory: see transfer_rig.h. */
 #include "unit.h"
 
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/hash.h"
 #include "codec_rig.h"
@@ -524,7 +525,7 @@ static void test_interrupt(void **state)
         (void)add_sstable(rig, i + 1, rig_noise(i == 0 ? 9 * MIB : 2000, i), BLOCK, NULL);
     }
     (void)run_wrong(rig, ERR_CANCELLED, "interrupted");
-    assert_true(transfer_interrupted());
+    assert_true(interrupt_asked());
     assert_true(rig->get_count < 250);
     rig_free(rig);
 }

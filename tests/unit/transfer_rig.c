@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "agent/base/clock.h"
+#include "agent/base/interrupt.h"
 #include "agent/base/mem.h"
 #include "agent/base/parse.h"
 #include "agent/base/random.h"
@@ -180,7 +181,7 @@ void __wrap_source_get(struct source *source, struct s3_get *get)
     cond_signal(&world.changed);
     mutex_unlock(&world.lock);
     if (interrupt) {
-        transfer_interrupt();
+        interrupt_ask();
     }
 }
 

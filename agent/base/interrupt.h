@@ -1,0 +1,14 @@
+/*
+ * interrupt: whoever knows that nothing comes of this run any more, a signal handler or a lease
+ * that is lost, asks it to stop; what takes its time looks here now and then. Any thread.
+ */
+#ifndef PENATES_BASE_INTERRUPT_H
+#define PENATES_BASE_INTERRUPT_H
+
+#include <stdbool.h>
+
+/* Async-signal-safe. There is no way back. */
+void interrupt_ask(void);
+bool interrupt_asked(void);
+
+#endif
