@@ -58,6 +58,26 @@ def test_a_volume_that_came_with_its_data_is_taken(small, node):
     assert (node / "root" / "history").exists()
 
 
+def test_plan_and_doctor_see_what_a_restore_does(small, node):
+    """All three go by one configuration file."""
+    (node / "conf").write_text(f"history = {node}/root\nrestore-id = ring-1\n")
+
+    def run(command):
+        return penates(command, *source_args(small), "--into", node / "data", "--config",
+                       node / "conf")
+
+    assert run("restore").code == 0
+    for command in "plan", "doctor":
+        result = run(command)
+        assert result.code == 0, result.out + result.err
+        assert "holds this restore already" in result.out + result.err
+    shutil.rmtree(node / "data")
+    for command in "restore", "plan", "doctor":
+        result = run(command)
+        assert result.code == 78, result.out + result.err
+        assert "its data is gone" in result.out + result.err
+
+
 def test_the_volume_of_another_node_is_refused(small, node):
     assert restore(small, node, ring="ring-2").code == 0
     before = sha256_tree(node)
