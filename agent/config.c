@@ -8,6 +8,7 @@
 #include "agent/config_values.h"
 #include "agent/plan_json.h"
 #include "agent/ring/ring_slot.h"
+#include "s3/wait_handle.h"
 
 #define DEFAULT_FILE "/etc/penates/penates.conf"
 
@@ -252,10 +253,24 @@ static int check_ring(const struct config *config, struct err *e)
     return 0;
 }
 
+/* Reports name these as they are. */
+static int check_places(const struct config *config, struct err *e)
+{
+    const char *const places[] = {config->source, config->ring, config->argument};
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        if (places[i] != NULL && wait_handle_is_url(places[i])) {
+            err_set(e, ERR_CONFIG, "%s: a presigned URL is no place of a backup or a ring",
+                    options_command(config->command)->name);
+            return err_hint(e, "write s3://BUCKET/..., and a wait condition's as --wait-handle");
+        }
+    }
+    return 0;
+}
+
 static int check_whole(const struct config *config, struct err *e)
 {
     const char *name = options_command(config->command)->name;
-    if (check_role(config, e) != 0) {
+    if (check_role(config, e) != 0 || check_places(config, e) != 0) {
         return -1;
     }
     if (needs_source(config) && (config->source == NULL || config->source[0] == '\0')) {

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 /* One row a kind; the exit codes are sysexits' and are part of the command-line contract. */
 static const struct {
@@ -48,6 +49,29 @@ void err_clean_line(char *text)
     }
 }
 
+/* Of what signs a URL, or is half of that. */
+static bool is_secret_name(const char *text)
+{
+    static const char *const NAMES[] = {"Signature=", "Security-Token="};
+    for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
+        if (strncasecmp(text, NAMES[i], strlen(NAMES[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void err_hide_signatures(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (is_secret_name(text)) {
+            const size_t size = strcspn(text, "& '\"");
+            memset(text, '*', size);
+            text += size - 1;
+        }
+    }
+}
+
 static void __attribute__((format(printf, 3, 0)))
 set_text(struct err *e, enum err_kind kind, const char *fmt, va_list args)
 {
@@ -55,6 +79,7 @@ set_text(struct err *e, enum err_kind kind, const char *fmt, va_list args)
     *e = (struct err){.kind = kind};
     (void)vsnprintf(e->text, sizeof(e->text), fmt, args); /* a long text is cut, not lost */
     err_clean_line(e->text);
+    err_hide_signatures(e->text);
 }
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
@@ -89,6 +114,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args); /* cut as above */
     va_end(args);
     err_clean_line(text);
+    err_hide_signatures(text);
     const size_t used = strlen(text);
     (void)snprintf(text + used, sizeof(text) - used, ": %.*s", (int)(sizeof(text) - used), e->text);
     memcpy(e->text, text, sizeof(text));
@@ -103,6 +129,7 @@ int err_hint(struct err *e, const char *fmt, ...)
     (void)vsnprintf(e->hint, sizeof(e->hint), fmt, args);
     va_end(args);
     err_clean_line(e->hint);
+    err_hide_signatures(e->hint);
     return -1;
 }
 

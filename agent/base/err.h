@@ -61,6 +61,10 @@ int err_hint(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * drive a terminal. err_set and its like have done so. */
 void err_clean_line(char *text);
 
+/* Makes '*' of what signs a presigned URL: one that was given in the wrong place must not get into
+ * logs. err_set and its like, and the log, have done so. */
+void err_hide_signatures(char *text);
+
 /* The documented exit code of a kind (spec: README, "Exit codes"); ERR_NONE gives 0. */
 int err_exit_code(enum err_kind kind);
 

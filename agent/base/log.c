@@ -92,6 +92,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args); /* an over-long line is cut */
     va_end(args);
     err_clean_line(text);
+    err_hide_signatures(text);
 
     char line[LOG_LINE_MAX + 512];
     (void)pthread_mutex_lock(&lock);

@@ -208,6 +208,27 @@ def test_values_that_are_none(world, args, why):
     assert world.told == ([], [])
 
 
+@pytest.mark.parametrize("args", [
+    ["signal", "--stack", "{}"], ["signal", "--stack-resource", "{}"], ["signal", "--unique-id", "{}"],
+    ["signal", "--wait-handle", "--status", "{}"], ["signal", "{}"], ["{}"], ["signal", "--{}"],
+    ["restore", "{}", "--into", "{dir}"], ["restore", "--into", "{}", "--token", "{}"],
+    ["restore", "--ring", "{}", "--slot", "0", "--into", "{dir}"], ["doctor", "{}", "--json"],
+    ["ring", "status", "{}"], ["ring", "claim", "{}"], ["status", "{}"],
+], ids=" ".join)
+@pytest.mark.parametrize("name", ["Signature", "X-Amz-Signature"])
+def test_a_handle_in_the_wrong_place_is_not_printed(tmp_path, args, name):
+    """In a log of the machine anybody could read it, and signal."""
+    url = f"https://bucket.example/x?Expires=1&{name}=not%2Fto%3Dbe-seen"
+    report = tmp_path / "report.json"
+    args = [arg.format(url, dir=tmp_path / "data") for arg in args]
+    if args[0] == "restore":
+        args += ["--report", report]
+    result = penates(*args)
+    told = result.out + result.err + (report.read_text() if report.exists() else "")
+    assert result.code != 0 or args[0] == "status"
+    assert "seen" not in told and "not%2F" not in told
+
+
 @pytest.mark.parametrize("status, code, message, exit_code, why", [
     (400, "ValidationError", "Stack x is in CREATE_COMPLETE state and cannot be signaled", 66,
      "it is not waited for any more"),

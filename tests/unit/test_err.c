@@ -89,12 +89,25 @@ static void test_assert_ends_with_70(void **state)
     assert_int_equal(WEXITSTATUS(status), 70);
 }
 
+static void test_signatures_are_hidden(void **state)
+{
+    (void)state;
+    struct err e;
+    err_set(&e, ERR_CONFIG, "'%s' is none", "https://h/a?x=1&Signature=a%3D&X-Amz-Signature=c");
+    err_hint(&e, "not %s", "x-amz-security-token=tok and Signature=");
+    assert_string_equal(e.text, "'https://h/a?x=1&**************&X-Amz-***********' is none");
+    assert_string_equal(e.hint, "not x-amz-****************** and **********");
+    e = (struct err){.kind = ERR_CONFIG, .text = "x"};
+    err_wrap(&e, "signature=%s", "s\"q");
+    assert_string_equal(e.text, "***********\"q: x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set_wrap_hint),       cmocka_unit_test(test_no_forged_lines),
         cmocka_unit_test(test_long_texts_are_cut),  cmocka_unit_test(test_exit_codes),
-        cmocka_unit_test(test_assert_ends_with_70),
+        cmocka_unit_test(test_assert_ends_with_70), cmocka_unit_test(test_signatures_are_hidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
