@@ -13,7 +13,7 @@ static void test_urls(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "https://cloudformation-waitcondition-eu-west-1.s3.eu-west-1.amazonaws.com/a%3Ab" QUERY,
+        ("https://cloudformation-waitcondition-eu-west-1.s3.eu-west-1.amazonaws.com/a%3Ab" QUERY),
         "http://127.0.0.1:8080/x?y",
         "https://[::1]/x?X-Amz-Signature=a",
     };
