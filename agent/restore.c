@@ -249,7 +249,7 @@ static int restore_all(struct restore *restore, struct err *e)
     }
     if (restore->done) {
         stack_restore_again(&restore->stack);
-        ring_once_note(&restore->config); /* had there been no time for it */
+        ring_once_note(&restore->config, false); /* had there been no time for it */
         return ring_lease_settle(lease_of(restore), e) != 0 || keep_on_root(restore, e) != 0 ||
                        node_setup_finish(&restore->setup, &restore->config, NULL, e) != 0
                    ? -1
@@ -272,7 +272,7 @@ static int restore_all(struct restore *restore, struct err *e)
         return -1;
     }
     restore->begun = false; /* and finished: it is not the restore that fails from here on */
-    ring_once_note(&restore->config);
+    ring_once_note(&restore->config, true);
     return run_after(restore, e);
 }
 

@@ -49,7 +49,8 @@ int ring_here_find(const struct config *config, struct ring_here *ret, struct er
         here.zone[0] = '\0';
         if (missing.kind != ERR_NOT_FOUND) {
             *e = missing;
-            return -1;
+            return err_hint(e, "let the instance metadata be read, for it tells the zone; where "
+                               "there is none, set AWS_EC2_METADATA_DISABLED=true");
         }
     }
     if (find_name(config, &here, e) != 0) {

@@ -258,7 +258,11 @@ void ring_lease_seal(struct ring_lease *lease)
         thread_join(lease->thread); /* it has ended, behind the fence */
         lease->started = false;
     }
-    ring_ask_seal(&lease->asker, &lease->me, lease->held.slot);
+    struct ring_me me = lease->me;
+    if (me.retry_for_ms > BOOT_RETRY_MS) { /* whoever asks next seals it, too */
+        me.retry_for_ms = BOOT_RETRY_MS;
+    }
+    ring_ask_seal(&lease->asker, &me, lease->held.slot);
 }
 
 int ring_lease_settle(struct ring_lease *lease, struct err *e)

@@ -1,7 +1,6 @@
 #include "agent/ring/ring_once.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
@@ -13,7 +12,6 @@
 
 enum {
     STAMP_SIZE_MAX = 4096,
-    NODE_SIZE = 256,      /* HOST_NAME_MAX is 64 on Linux */
     RETRY_MS = 10 * 1000, /* Cassandra waits for it; the next boot notes it, too */
 };
 
@@ -77,22 +75,37 @@ int ring_once_check(const struct config *config, struct err *e)
 
 static char *stamp_text(const struct config *config)
 {
-    char node[NODE_SIZE] = "";
-    (void)gethostname(node, sizeof(node) - 1); /* a stamp without a name is still one */
     struct mem_file mem;
     struct json json = JSON_INIT(mem_file_open(&mem), false);
     json_open_object(&json, NULL);
     json_string(&json, "format", "penates-slot-stamp");
     json_u64(&json, "version", 1);
     json_string(&json, "token", config->chosen->token);
-    json_string(&json, "node", node);
+    json_string(&json, "node", config->chosen->node);
     json_time(&json, "time", clock_wall_ms());
     json_close(&json);
     json_end(&json);
     return mem_file_close(&mem);
 }
 
-void ring_once_note(const struct config *config)
+/* There was no stamp when this restore began, and now there is. A lost answer leaves our own. */
+static void look_for_twin(const struct config *config, struct source *store, const char *name)
+{
+    autobuf struct buf text = BUF_INIT(STAMP_SIZE_MAX);
+    struct err ignored = ERR_INIT;
+    if (ring_store_get(store, name, &text, &ignored) != 0) {
+        return;
+    }
+    autotree yajl_val root = ring_tree_parse(slice_of(buf_str(&text), text.size));
+    const char *node = root == NULL ? NULL : ring_tree_text(root, "node");
+    if (node == NULL || strcmp(node, config->chosen->node) != 0) {
+        log_warn("slot %zu: was restored by %s meanwhile: two nodes have token %s; stop one of "
+                 "them before it joins the ring",
+                 config->chosen->slot, node == NULL ? "another node" : node, config->chosen->token);
+    }
+}
+
+void ring_once_note(const struct config *config, bool is_new)
 {
     if (!applies(config)) {
         return;
@@ -103,9 +116,13 @@ void ring_once_note(const struct config *config)
     own.retry_for_ms = RETRY_MS;
     autofree char *name = stamp_name(config);
     autofree char *text = stamp_text(config);
-    if ((ring_store_open(&own, config->chosen->state, &store, &e) != 0 ||
-         ring_store_put(store, name, slice_of(text, strlen(text)), true, &e) != 0) &&
-        e.kind != ERR_CHANGED) { /* it is there: this node's own, or one that was let through */
+    if (ring_store_open(&own, config->chosen->state, &store, &e) == 0 &&
+        ring_store_put(store, name, slice_of(text, strlen(text)), true, &e) == 0) {
+        return;
+    }
+    if (e.kind != ERR_CHANGED) {
         log_warn("an instance that replaces this one would be restored again: %s", e.text);
+    } else if (is_new) {
+        look_for_twin(config, store, name);
     }
 }

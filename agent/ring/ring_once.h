@@ -17,7 +17,8 @@
  * be looked up is a warning; else as the store does. */
 int ring_once_check(const struct config *config, struct err *e) MUST_CHECK;
 
-/* This node is restored. That it cannot be noted is a warning: the data is there. */
-void ring_once_note(const struct config *config);
+/* This node is restored; is_new: by this very run. That it cannot be noted is a warning, for the
+ * data is there; and so is another node that has restored the slot at the same time. */
+void ring_once_note(const struct config *config, bool is_new);
 
 #endif

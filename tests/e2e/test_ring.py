@@ -465,3 +465,22 @@ def test_what_is_no_stamp_counts_as_one(ring, tmp_path):
     ring.store.put(f"state/prod/nodes/{plan['id']}/0.once.json", b"[")
     result = restore(ring, where, 0, tmp_path / "data", "--history", tmp_path / "history")
     assert result.code == 78 and "another node at a time that it does not tell" in result.err
+
+
+def test_two_nodes_that_are_given_one_slot(ring, tmp_path):
+    where, _ = plan_of(ring)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    slow = start("restore", "--ring", where, "--slot", 1, "--into", tmp_path / "data-a", "--history",
+                 tmp_path / "a", "--node", "i-a", *options(ring), "--bandwidth", "16K", "--memory",
+                 "32M", "--part-size", "1M")
+    while not (tmp_path / "data-a/.penates/journal").exists():
+        assert slow.poll() is None, finish(slow).err
+        time.sleep(0.05)
+    quick = restore(ring, where, 1, tmp_path / "data-b", "--history", tmp_path / "b", "--node", "i-b")
+    assert quick.code == 0 and "two nodes" not in quick.err, quick.err
+    told = finish(slow)
+    assert told.code == 0, told.err
+    assert f"was restored by i-b meanwhile: two nodes have token {TOKENS[1]}" in told.err
+    again = restore(ring, where, 1, tmp_path / "data-b", "--history", tmp_path / "b", "--node", "i-b")
+    assert again.code == 0 and "two nodes" not in again.err, again.err

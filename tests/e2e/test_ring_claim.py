@@ -435,6 +435,19 @@ def test_zone_and_name_of_an_instance(ring, imds):
     assert (again.json["slot"], again.json["outcome"]) == (1, "kept")
 
 
+def test_metadata_that_may_not_be_read(ring, imds, tmp_path):
+    """As where an instance has its service switched off: the zone is not known, so nothing is begun."""
+    where, _ = plan_of(ring)
+    imds.fail_always = 403
+    into = tmp_path / "data"
+    args = ("restore", "--ring", where, "--slot", 0, "--into", into, *options(ring))
+    result = penates(*args, env=on_ec2(imds))
+    assert result.code == 77 and "AWS_EC2_METADATA_DISABLED=true" in result.error, result.err
+    assert not into.exists()
+    result = penates(*args, env={"AWS_EC2_METADATA_DISABLED": "true"})
+    assert result.code == 0 and "is not checked" in result.err, result.err
+
+
 def test_reports_name_the_node_of_a_slot_by_number(ring, imds, tmp_path):
     where, _ = plan_of(ring)
     result = penates("restore", "--ring", where, "--slot", "1", "--into", tmp_path / "data",
