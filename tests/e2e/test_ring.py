@@ -472,7 +472,7 @@ def test_two_nodes_that_are_given_one_slot(ring, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     slow = start("restore", "--ring", where, "--slot", 1, "--into", tmp_path / "data-a", "--history",
-                 tmp_path / "a", "--node", "i-a", *options(ring), "--bandwidth", "16K", "--memory",
+                 tmp_path / "a", "--node", "i-a", *options(ring), "--bandwidth", "64K", "--memory",
                  "32M", "--part-size", "1M")
     while not (tmp_path / "data-a/.penates/journal").exists():
         assert slow.poll() is None, finish(slow).err
