@@ -197,7 +197,7 @@ static void test_cancelled(void **state)
     rig.get.done = mark_done;
     rig.get.owner = &done;
     s3_submit(rig.client, &rig.get);
-    while (s3_client_stats(rig.client).requests == 0 && rig.get.tries == 0) {
+    while (s3_client_stats(rig.client).requests == 0) {
         clock_sleep_ms(5);
     }
     s3_client_cancel(rig.client);
