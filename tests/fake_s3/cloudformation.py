@@ -242,8 +242,7 @@ class FakeWaitBucket(Server):
         path, _, query = handler.path.partition("?")
         fields = dict(urllib.parse.parse_qsl(query))
         if "Transfer-Encoding" in headers:
-            raise sigv4.Refused(501, "NotImplemented", "A header you provided implies "
-                                "functionality that is not implemented: Transfer-Encoding")
+            raise sigv4.Refused(501, "NotImplemented", "Transfer-Encoding")
         if "Content-Length" not in headers:
             raise sigv4.Refused(411, "MissingContentLength", "Content-Length")
         signature = self.sign(headers.get("Content-MD5", ""), headers.get("Content-Type", ""),
