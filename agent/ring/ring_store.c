@@ -41,27 +41,29 @@ char *ring_store_of(const char *ring)
     return xstrndup(ring, (size_t)(name - ring) - strlen(FOLDER));
 }
 
+/* *get: what the answer told. */
+static int read_whole(struct source *store, const char *key, struct buf *ret, struct s3_get *get,
+                      struct err *e)
+{
+    autofree uint8_t *bytes = (uint8_t *)xcalloc(ret->size_max, 1);
+    *get = (struct s3_get){.key = key, .whole = true, .size = ret->size_max, .into = bytes};
+    if (source_get_wait(store, get, e) != 0) {
+        return -1;
+    }
+    buf_clear(ret);
+    ASSERT(buf_append(ret, bytes, (size_t)get->content_length));
+    return 0;
+}
+
 int ring_store_get(struct source *store, const char *name, struct buf *ret, struct err *e)
 {
     ASSERT(store != NULL && name != NULL);
     autofree char *key = xasprintf("%s%s", store->base, name);
-    struct s3_get head = {.key = key, .head = true};
-    if (source_get_wait(store, &head, e) != 0) {
+    struct s3_get get;
+    if (read_whole(store, key, ret, &get, e) != 0) {
         return -1;
     }
-    if (head.content_length == 0 || head.content_length > ret->size_max) {
-        return err_set(e, ERR_LIMIT, "'%s': has %llu bytes", key,
-                       (unsigned long long)head.content_length);
-    }
-    const size_t size = (size_t)head.content_length;
-    autofree uint8_t *bytes = (uint8_t *)xcalloc(size, 1);
-    struct s3_get get = {.key = key, .size = size, .object_size = size, .into = bytes};
-    if (source_get_wait(store, &get, e) != 0) {
-        return -1;
-    }
-    buf_clear(ret);
-    ASSERT(buf_append(ret, bytes, size));
-    return 0;
+    return ret->size > 0 ? 0 : err_set(e, ERR_LIMIT, "'%s': has 0 bytes", key);
 }
 
 char *ring_store_report_name(const char *restore_id, size_t slot, const char *node)
@@ -91,14 +93,11 @@ int ring_store_look(struct source *store, const char *name, struct buf *ret,
                     struct ring_version *ret_version, struct err *e)
 {
     autofree char *key = xasprintf("%s%s", store->base, name);
-    autofree uint8_t *bytes = (uint8_t *)xcalloc(ret->size_max, 1);
-    struct s3_get get = {.key = key, .whole = true, .size = ret->size_max, .into = bytes};
-    if (source_get_wait(store, &get, e) != 0 || check_etag(key, get.answer_etag, e) != 0) {
+    struct s3_get get;
+    if (read_whole(store, key, ret, &get, e) != 0 || check_etag(key, get.answer_etag, e) != 0) {
         return -1;
     }
     const bool told = get.date_ms >= 0 && get.modified_ms >= 0;
-    buf_clear(ret);
-    ASSERT(buf_append(ret, bytes, (size_t)get.content_length));
     memcpy(ret_version->etag, get.answer_etag, sizeof(ret_version->etag));
     ret_version->age_ms = !told                           ? -1
                           : get.date_ms > get.modified_ms ? get.date_ms - get.modified_ms
