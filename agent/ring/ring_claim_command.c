@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/backup_key.h"
 #include "agent/base/clock.h"
 #include "agent/commands.h"
 #include "agent/json_write.h"
@@ -39,12 +38,8 @@ static void claiming_done(struct claiming *claiming)
 static int find_token(struct claiming *claiming, const char *option, const char *token,
                       struct err *e)
 {
-    const struct ring_plan *ring = claiming->ring;
-    for (size_t i = 0; i < ring->slot_count; i++) {
-        if (backup_key_token_compare(ring->slots[i].token, token) == 0) {
-            claiming->wanted = i;
-            return 0;
-        }
+    if (ring_plan_find_token(claiming->ring, token, &claiming->wanted)) {
+        return 0;
     }
     err_set(e, ERR_CONFIG, "--%s '%s': the ring has no such token", option, token);
     return err_hint(e, "'penates ring status' shows those it has");

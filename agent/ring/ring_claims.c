@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "agent/backup_key.h"
 #include "agent/fan_out.h"
 #include "agent/ring/ring_ask.h"
 #include "agent/ring/ring_store.h"
@@ -14,23 +13,6 @@ struct looking {
     const char *prefix; /* of the keys */
     struct ring_claims *claims;
 };
-
-/* Slots are sorted by token. */
-static bool find_slot(const struct ring_plan *ring, const char *token, size_t *ret)
-{
-    size_t low = 0, high = ring->slot_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const int order = backup_key_token_compare(ring->slots[middle].token, token);
-        if (order == 0) {
-            *ret = middle;
-            return true;
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    return false;
-}
 
 static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
 {
@@ -45,7 +27,7 @@ static int on_entry(void *ctx, const struct s3_entry *entry, struct err *e)
     size_t slot;
     if (strcmp(name, "ring") == 0) {
         looking->claims->sealed = true;
-    } else if (find_slot(looking->ring, name, &slot)) {
+    } else if (ring_plan_find_token(looking->ring, name, &slot)) {
         looking->claims->items[slot].there = looking->claims->any = true;
     }
     return 0;

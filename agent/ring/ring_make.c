@@ -220,16 +220,6 @@ static int compare_racks(const void *a, const void *b)
     return strcmp(((const struct ring_rack *)a)->rack, ((const struct ring_rack *)b)->rack);
 }
 
-static bool has_rack(const struct ring_plan *ring, const char *rack)
-{
-    for (size_t i = 0; i < ring->rack_count; i++) {
-        if (strcmp(ring->racks[i].rack, rack) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void collect_racks(struct making *making)
 {
     struct ring_plan *ring = making->ring;
@@ -237,7 +227,7 @@ static void collect_racks(struct making *making)
     ring->racks = (struct ring_rack *)xcalloc(ring->slot_count, sizeof(*ring->racks));
     for (size_t i = 0; i < ring->slot_count; i++) {
         const char *rack = ring->slots[i].rack;
-        if (has_rack(ring, rack)) {
+        if (ring_plan_has_rack(ring, rack)) {
             continue;
         }
         const char *zone = rack; /* as Priam has it */
@@ -256,7 +246,7 @@ static int check_rack_zones(const struct making *making, struct err *e)
     for (size_t i = 0; i < named->count; i++) {
         const char *pair = named->names[i];
         autofree char *rack = xstrndup(pair, (size_t)(strchr(pair, '=') - pair));
-        if (!has_rack(making->ring, rack)) {
+        if (!ring_plan_has_rack(making->ring, rack)) {
             return err_set(e, ERR_CONFIG, "--rack-zone %s: the ring has no such rack", pair);
         }
     }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/backup_key.h"
 #include "agent/base/parse.h"
 #include "agent/hash.h"
 
@@ -53,14 +54,43 @@ void ring_plan_warn(struct ring_plan *ring, const char *token, const char *fmt, 
     add_note(ring, &ring->warnings, &ring->warning_count, token, why);
 }
 
+bool ring_plan_find_token(const struct ring_plan *ring, const char *token, size_t *ret)
+{
+    size_t low = 0, high = ring->slot_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = backup_key_token_compare(ring->slots[middle].token, token);
+        if (order == 0) {
+            *ret = middle;
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+/* NULL: there is none of this name. */
+static const struct ring_rack *find_rack(const struct ring_plan *ring, const char *name)
+{
+    for (size_t i = 0; i < ring->rack_count; i++) {
+        if (strcmp(ring->racks[i].rack, name) == 0) {
+            return &ring->racks[i];
+        }
+    }
+    return NULL;
+}
+
+bool ring_plan_has_rack(const struct ring_plan *ring, const char *rack)
+{
+    return find_rack(ring, rack) != NULL;
+}
+
 const char *ring_plan_zone(const struct ring_plan *ring, const char *rack)
 {
-    size_t i = 0;
-    while (i < ring->rack_count && strcmp(ring->racks[i].rack, rack) != 0) {
-        i++;
-    }
-    ASSERT(i < ring->rack_count);
-    return ring->racks[i].zone;
+    const struct ring_rack *found = find_rack(ring, rack);
+    ASSERT(found != NULL);
+    return found->zone;
 }
 
 struct ring_states ring_plan_states(const struct ring_plan *ring)

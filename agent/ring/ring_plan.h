@@ -73,6 +73,11 @@ void ring_plan_leave_out(struct ring_plan *ring, const char *token, const char *
 void ring_plan_warn(struct ring_plan *ring, const char *token, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
+/* False: no slot has this token. */
+bool ring_plan_find_token(const struct ring_plan *ring, const char *token, size_t *ret);
+
+bool ring_plan_has_rack(const struct ring_plan *ring, const char *rack);
+
 /* The zone of a rack of the plan. */
 const char *ring_plan_zone(const struct ring_plan *ring, const char *rack);
 

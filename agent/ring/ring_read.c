@@ -30,16 +30,6 @@ static bool read_racks(struct ring_plan *ring, yajl_val root)
     return true;
 }
 
-static bool has_rack(const struct ring_plan *ring, const char *name)
-{
-    for (size_t i = 0; i < ring->rack_count; i++) {
-        if (strcmp(ring->racks[i].rack, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool read_slot(struct ring_plan *ring, yajl_val item, struct ring_slot *slot)
 {
     const yajl_val tokens = ring_tree_array(item, "tokens");
@@ -59,7 +49,7 @@ static bool read_slot(struct ring_plan *ring, yajl_val item, struct ring_slot *s
     slot->time_ms = ring_tree_time(manifest, "time");
     slot->newest_ms = ring_tree_time(item, "newest");
     slot->until_ms = ring_tree_time(item, "until");
-    return slot->token != NULL && slot->rack != NULL && has_rack(ring, slot->rack) &&
+    return slot->token != NULL && slot->rack != NULL && ring_plan_has_rack(ring, slot->rack) &&
            slot->manifest_key != NULL && slot->manifest_etag != NULL && slot->time_ms >= 0 &&
            slot->newest_ms >= 0 && slot->until_ms >= 0 &&
            ring_tree_u64(item, "files", &slot->files) &&

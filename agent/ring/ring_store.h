@@ -45,7 +45,7 @@ struct ring_version {
     int64_t age_ms;
 };
 
-/* As ring_store_get, in one request, and which it was. ERR_CONFIG: the store tells no ETag. */
+/* As ring_store_get, and which it was. ERR_CONFIG: the store tells no ETag. */
 int ring_store_look(struct source *store, const char *name, struct buf *ret,
                     struct ring_version *ret_version, struct err *e) MUST_CHECK;
 
