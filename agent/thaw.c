@@ -290,8 +290,7 @@ static int pause_for(struct thaw *thaw, uint64_t ms, struct err *e)
     const uint64_t until_ms = clock_mono_ms() + ms;
     for (uint64_t now_ms = clock_mono_ms(); now_ms < until_ms; now_ms = clock_mono_ms()) {
         const uint64_t left_ms = until_ms - now_ms;
-        clock_sleep_ms(left_ms < STATUS_EVERY_MS ? left_ms : STATUS_EVERY_MS);
-        if (interrupt_asked()) {
+        if (!interrupt_sleep_ms(left_ms < STATUS_EVERY_MS ? left_ms : STATUS_EVERY_MS)) {
             return err_set(e, ERR_CANCELLED, "interrupted");
         }
         show(thaw);

@@ -6,9 +6,15 @@
 #define PENATES_BASE_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/cleanup.h"
 
 /* Async-signal-safe. There is no way back. */
 void interrupt_ask(void);
 bool interrupt_asked(void);
+
+/* Sleeps, at most until then. False: it was cut short. */
+bool interrupt_sleep_ms(uint64_t ms) MUST_CHECK;
 
 #endif

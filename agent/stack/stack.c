@@ -14,7 +14,6 @@
 enum {
     PAUSE_MS = 500, /* then twice that, and so on, up to: */
     PAUSE_MAX_MS = 15 * 1000,
-    NAP_MS = 200, /* how soon a signal to the process is seen */
     NODE_SIZE = 256,
 };
 
@@ -155,19 +154,6 @@ static int need_cfn(struct stack *stack, struct err *e)
     return stack->cfn != NULL ? 0 : cfn_open(&options, &stack->cfn, e);
 }
 
-/* False: it was cut short. */
-static bool sleep_for(uint64_t ms)
-{
-    const uint64_t end_ms = clock_mono_ms() + ms;
-    for (uint64_t now_ms = clock_mono_ms(); now_ms < end_ms; now_ms = clock_mono_ms()) {
-        if (interrupt_asked()) {
-            return false;
-        }
-        clock_sleep_ms(end_ms - now_ms < NAP_MS ? end_ms - now_ms : NAP_MS);
-    }
-    return !interrupt_asked();
-}
-
 typedef int attempt_fn(struct stack *stack, void *what, struct err *e);
 
 /* Half of each pause is chance: a whole ring speaks at the same time. */
@@ -182,7 +168,7 @@ static int insist(struct stack *stack, attempt_fn *attempt, void *what, struct e
         pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
         const uint64_t wait_ms = pause_ms / 2 + random_below(&stack->random, pause_ms / 2);
         if (!err_is_transient(failure.kind) || clock_mono_ms() + wait_ms > end_ms ||
-            !sleep_for(wait_ms)) {
+            !interrupt_sleep_ms(wait_ms)) {
             *e = failure;
             return -1;
         }
