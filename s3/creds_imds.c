@@ -382,19 +382,27 @@ char *creds_imds_region(const struct creds_system *system, const char *profile)
     return is_region ? xstrdup(answer->body) : NULL;
 }
 
+/* What may be missing. Other answers than 200 are for the caller to refuse. */
+static int get_if_there(struct visit *visit, const char *path, const char *what, struct err *e)
+{
+    if (visit == NULL || get(visit, path, e) != 0) {
+        return -1;
+    }
+    return visit->answer.status != 404
+               ? 0
+               : err_set(e, ERR_NOT_FOUND, "instance metadata: there is no %s", what);
+}
+
 int creds_imds_text(const struct creds_system *system, const char *profile, const char *path,
                     struct buf *ret, struct err *e)
 {
     ASSERT(system != NULL && path != NULL && path[0] == '/');
     auto_visit struct visit *visit = visit_new(system, profile, e);
-    if (visit == NULL || get(visit, path, e) != 0) {
+    const char *what = strrchr(path, '/') + 1;
+    if (get_if_there(visit, path, what, e) != 0) {
         return -1;
     }
     const struct creds_http_answer *answer = &visit->answer;
-    const char *what = strrchr(path, '/') + 1;
-    if (answer->status == 404) {
-        return err_set(e, ERR_NOT_FOUND, "instance metadata: there is no %s", what);
-    }
     if (answer->status != 200) {
         return refused(what, answer->status, e);
     }
@@ -410,13 +418,10 @@ int creds_imds_word(const struct creds_system *system, const char *profile, cons
     ASSERT(system != NULL && path != NULL);
     auto_visit struct visit *visit = visit_new(system, profile, e);
     autofree char *whole = xasprintf("/latest/meta-data/%s", path);
-    if (visit == NULL || get(visit, whole, e) != 0) {
+    if (get_if_there(visit, whole, path, e) != 0) {
         return -1;
     }
     struct creds_http_answer *answer = &visit->answer;
-    if (answer->status == 404) {
-        return err_set(e, ERR_NOT_FOUND, "instance metadata: there is no %s", path);
-    }
     trim_end(answer);
     if (answer->status != 200 || !is_word(answer, CREDS_METADATA_SIZE - 1)) {
         return refused(path, answer->status, e);
