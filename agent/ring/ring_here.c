@@ -76,7 +76,6 @@ int ring_here_check(const struct ring_here *here, const struct ring_plan *ring, 
 static int check_rack(const struct ring_here *here, const struct config *config,
                       const struct ring_plan *ring, struct err *e)
 {
-    size_t i = 0;
     if (config->rack == NULL && here->zone[0] == '\0') {
         err_set(e, ERR_CONFIG, "--rack: was not given, and no instance metadata tells the zone");
         return err_hint(e, "give --rack NAME; the ring has %s, and 'penates ring status' shows all",
@@ -85,10 +84,7 @@ static int check_rack(const struct ring_here *here, const struct config *config,
     if (config->rack == NULL) {
         return 0;
     }
-    while (i < ring->rack_count && strcmp(ring->racks[i].rack, config->rack) != 0) {
-        i++;
-    }
-    if (i == ring->rack_count) {
+    if (!ring_plan_has_rack(ring, config->rack)) {
         err_set(e, ERR_CONFIG, "--rack '%s': the ring has no such rack", config->rack);
         return err_hint(e, "it has %s, and 'penates ring status' shows all", ring->racks[0].rack);
     }
