@@ -1,50 +1,32 @@
 """SimpleDB's Select over one domain, a few items a page, and strict about what Priam asks for."""
 
-import http.server
 import re
-import threading
 import urllib.parse
 from xml.sax.saxutils import escape
+
+from fake_s3 import service
 
 PAGE = 2
 SPACE = "http://sdb.amazonaws.com/doc/2009-04-15/"
 
 
-class FakeSimpleDB:
+class FakeSimpleDB(service.Service):
     """`items`: name -> attributes, of the domain InstanceIdentity."""
 
     def __init__(self, items):
         self.items, self.asked = items, []
 
-    def __enter__(self):
+    def handler(self):
         fake = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(service.Handler):
             def do_POST(self):
-                size = int(self.headers["Content-Length"])
-                query = dict(urllib.parse.parse_qsl(self.rfile.read(size).decode()))
-                status, body = fake.answer(query)
-                self.send_response(status)
-                self.send_header("Content-Type", "text/xml")
-                self.send_header("Content-Length", str(len(body.encode())))
-                self.end_headers()
-                self.wfile.write(body.encode())
+                status, text = fake.select(dict(urllib.parse.parse_qsl(self.body().decode())))
+                self.answer(status, text.encode())
 
-            def log_message(self, *_):
-                pass
+        return Handler
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def answer(self, query):
+    def select(self, query):
         self.asked.append(query)
         match = re.fullmatch(r"select \* from (\w+) where appId='([^']*)'",
                              query.get("SelectExpression", ""))

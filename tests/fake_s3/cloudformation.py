@@ -5,18 +5,14 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import http.server
 import json
-import re
 import threading
 import time
-import types
 import urllib.parse
 from xml.sax.saxutils import escape
 
-from . import sigv4
+from . import service, sigv4
 
-FORM = "application/x-www-form-urlencoded; charset=utf-8"
 FIELDS = {
     "Action": r"SignalResource",
     "Version": r"2010-05-15",
@@ -27,25 +23,7 @@ FIELDS = {
 }
 
 
-class Server:
-    """An HTTP server in a thread; `handler` names what it does."""
-
-    def __enter__(self):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-class FakeCloudFormation(Server):
+class FakeCloudFormation(service.Service):
     """`stacks`: ARN -> {logical id: state}. `members`: ids of the instances that belong to them.
     `identity`: (document, signature) as the instance's metadata gives them. `callers`: as
     FakeSTS."""
@@ -59,21 +37,16 @@ class FakeCloudFormation(Server):
         self.asked = []  # (how, fields) of every question, also of those that are refused
         self.signals = []  # (logical id, unique id, status) that were taken
         self.lock = threading.Lock()
-        self.ended = threading.Event()
 
     def handler(self):
         fake = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(service.Handler):
             def do_GET(self):
                 fake.serve(self, "CFN_V1", b"")
 
             def do_POST(self):
-                size = int(self.headers["Content-Length"])
-                fake.serve(self, "SigV4", self.rfile.read(size))
-
-            def log_message(self, *_):
-                pass
+                fake.serve(self, "SigV4", self.body())
 
         return Handler
 
@@ -87,40 +60,29 @@ class FakeCloudFormation(Server):
                 self.asked.append((how, fields))
                 if self.fail_next:
                     raise sigv4.Refused(*self.fail_next.pop(0))
-                instance = (self.check_identity(handler) if how == "CFN_V1"
-                            else self.check_signature(handler, body))
+                instance = None  # signed, anybody may speak for any
+                if how == "CFN_V1":
+                    instance = self.check_identity(handler)
+                else:
+                    service.check_signature(handler, body, self.callers, self.region,
+                                            "cloudformation")
                 self.take(fields, instance)
                 status, text = 200, (
                     '<SignalResourceResponse xmlns="http://cloudformation.amazonaws.com/doc/'
                     '2010-05-15/"><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>'
                     "</SignalResourceResponse>").encode()
             except sigv4.Refused as refused:
-                status = refused.status
-                text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"
-                        f"<Message>{escape(refused.message)}</Message></Error>"
-                        "<RequestId>1</RequestId></ErrorResponse>").encode()
-        status, text = self.body or (status, text)
-        handler.send_response(status)
-        handler.send_header("Content-Type", "text/xml")
-        handler.send_header("Content-Length", str(len(text)))
-        handler.end_headers()
-        handler.wfile.write(text)
+                status, text = refused.status, service.error_document(refused)
+        handler.answer(*(self.body or (status, text)))
 
     def read(self, handler, body):
         path, _, query = handler.path.partition("?")
         if path != "/" or (query and body):
             raise sigv4.Refused(400, "MalformedInput", "path or query")
-        if body and handler.headers["Content-Type"] != FORM:
+        if body and handler.headers["Content-Type"] != service.FORM:
             raise sigv4.Refused(400, "MalformedInput", "content type")
-        pairs = urllib.parse.parse_qsl(query or body.decode("ascii"), strict_parsing=True,
-                                       keep_blank_values=True)
-        fields = dict(pairs)
-        if len(fields) != len(pairs) or set(fields) != set(FIELDS):
-            raise sigv4.Refused(400, "ValidationError", f"fields {sorted(fields)}")
-        for name, value in fields.items():
-            if not re.fullmatch(FIELDS[name], value, re.ASCII):
-                raise sigv4.Refused(400, "ValidationError", f"the value of {name}")
-        return fields
+        return service.read_fields(query or body.decode("ascii"), FIELDS, set(FIELDS),
+                                   lambda _: set(FIELDS))
 
     def check_identity(self, handler):
         scheme, _, rest = handler.headers.get("Authorization", "").partition(" ")
@@ -135,17 +97,6 @@ class FakeCloudFormation(Server):
         if instance not in self.members:
             raise sigv4.Refused(403, "AccessDenied", f"{instance} is not of this stack")
         return instance
-
-    def check_signature(self, handler, body):
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = types.SimpleNamespace(method="POST", raw_path=handler.path, raw_query="",
-                                        headers=headers, body=body)
-        try:
-            sigv4.verify(request, self.callers, self.region, time.time(), service="cloudformation")
-        except sigv4.Refused as refused:
-            if refused.code in ("InvalidAccessKeyId", "InvalidToken"):
-                refused.status, refused.code = 403, "InvalidClientTokenId"
-            raise
 
     def take(self, fields, instance):
         name, resource = fields["StackName"], fields["LogicalResourceId"]
@@ -167,7 +118,7 @@ class FakeCloudFormation(Server):
 KEYS = ("Status", "UniqueId", "Data", "Reason")
 
 
-class FakeWaitBucket(Server):
+class FakeWaitBucket(service.Service):
     """The S3 behind wait conditions: a PUT by a URL of url(), which signs the type of the content
     as well, so that none may be sent. As S3 does, it looks at an announced PUT before its body."""
 
@@ -184,7 +135,6 @@ class FakeWaitBucket(Server):
         self.puts = []  # every body that was taken
         self.signals = {}  # UniqueId -> the first one
         self.lock = threading.Lock()
-        self.ended = threading.Event()
 
     def url(self, life_s=3600):
         end, path = int(time.time() + life_s), f"/{self.BUCKET}/arn%3Aaws%3Acloudformation%3Ahandle"
@@ -200,7 +150,7 @@ class FakeWaitBucket(Server):
     def handler(self):
         fake = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(service.Handler):
             protocol_version = "HTTP/1.1"
 
             def handle_expect_100(self):
@@ -219,9 +169,6 @@ class FakeWaitBucket(Server):
 
             def do_PUT(self):
                 fake.put(self)
-
-            def log_message(self, *_):
-                pass
 
         return Handler
 

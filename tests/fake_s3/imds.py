@@ -1,13 +1,10 @@
 """A strict instance metadata service, version 2 only, whose credentials rotate, whose tokens expire
 and whose role changes."""
 
-import http.server
 import json
-import socket
-import threading
 import time
 
-from .server import bracketed
+from . import service
 
 
 class Rotation:
@@ -32,7 +29,7 @@ class Rotation:
         return access_key, self.secret_key, token, end
 
 
-class FakeIMDS:
+class FakeIMDS(service.Service):
     """`credentials`: (access key, secret key, token), or a Rotation."""
 
     def __init__(self, credentials, *, role="restore-role", lifetime_s=3600, region="us-east-1",
@@ -51,32 +48,17 @@ class FakeIMDS:
         self.document = None  # bytes instead of the credentials document
         self.requests = []
 
-    def __enter__(self):
+    def handler(self):
         imds = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(service.Handler):
             def do_PUT(self):
                 imds.put(self)
 
             def do_GET(self):
                 imds.get(self)
 
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            address_family = socket.AF_INET6 if ":" in imds.host else socket.AF_INET
-
-        self.server = Server((self.host, self.port), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.endpoint = f"http://{bracketed(self.host)}:{self.server.server_port}"
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        return Handler
 
     def answer(self, handler, status, body=b""):
         handler.send_response(status)

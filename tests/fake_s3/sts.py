@@ -2,17 +2,11 @@
 live for seconds."""
 
 import dataclasses
-import http.server
-import re
 import threading
 import time
-import types
-import urllib.parse
-from xml.sax.saxutils import escape
 
-from . import sigv4
+from . import service, sigv4
 
-FORM = "application/x-www-form-urlencoded; charset=utf-8"
 FIELDS = {
     "Action": r"AssumeRole|AssumeRoleWithWebIdentity",
     "Version": r"2011-06-15",
@@ -33,7 +27,7 @@ class Role:
     max_s: int = 3600
 
 
-class FakeSTS:
+class FakeSTS(service.Service):
     """`callers`: access key -> (secret, token or None, end or None), as FakeS3.keys; it may be what
     a role grants, too."""
 
@@ -46,51 +40,33 @@ class FakeSTS:
         self.asked = []  # the fields of every question, and "caller"
         self.lock = threading.Lock()
 
-    def __enter__(self):
+    def handler(self):
         sts = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(service.Handler):
             def do_POST(self):
                 with sts.lock:
                     sts.post(self)
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        return Handler
 
     def post(self, handler):
-        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        body = handler.body()
         try:
             if self.is_down():
                 raise sigv4.Refused(503, "ServiceUnavailable", "on command")
             if self.fail_next:
                 raise sigv4.Refused(*self.fail_next.pop(0), "on command")
-            text, status = self.answer(handler, body), 200
+            text, status = self.answer(handler, body).encode(), 200
         except sigv4.Refused as refused:
-            status = refused.status
-            text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"
-                    f"<Message>{escape(refused.message)}</Message></Error>"
-                    "<RequestId>1</RequestId></ErrorResponse>")
-        handler.send_response(status)
-        handler.send_header("Content-Type", "text/xml")
-        handler.send_header("Content-Length", str(len(text)))
-        handler.end_headers()
-        handler.wfile.write(text.encode())
+            text, status = service.error_document(refused), refused.status
+        handler.answer(status, text)
 
     def answer(self, handler, body):
         fields = self.read_form(handler, body)
         web = fields["Action"] == "AssumeRoleWithWebIdentity"
-        caller = None if web else self.check_signature(handler, body)
+        caller = None if web else service.check_signature(
+            handler, body, self.callers, self.region, "sts")
         self.asked.append({**fields, "caller": caller})
         if web and "Authorization" in handler.headers:
             raise sigv4.Refused(400, "ValidationError", "signed, though there is a token")
@@ -104,31 +80,14 @@ class FakeSTS:
         return self.give(role, fields)
 
     def read_form(self, handler, body):
-        if handler.path != "/" or handler.headers["Content-Type"] != FORM:
+        if handler.path != "/" or handler.headers["Content-Type"] != service.FORM:
             raise sigv4.Refused(400, "MalformedInput", "path or content type")
-        pairs = urllib.parse.parse_qsl(body.decode("ascii"), strict_parsing=True,
-                                       keep_blank_values=True)
-        fields = dict(pairs)
-        known = set(FIELDS) - {"WebIdentityToken"} | (
-            {"WebIdentityToken"} if "WebIdentity" in fields.get("Action", "") else set())
-        if len(fields) != len(pairs) or not self.needed <= set(fields) <= known:
-            raise sigv4.Refused(400, "ValidationError", f"fields {sorted(fields)}")
-        for name, value in fields.items():
-            if not re.fullmatch(FIELDS[name], value, re.ASCII):
-                raise sigv4.Refused(400, "ValidationError", f"the value of {name}")
-        return fields
 
-    def check_signature(self, handler, body):
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = types.SimpleNamespace(method="POST", raw_path=handler.path, raw_query="",
-                                        headers=headers, body=body)
-        try:
-            sigv4.verify(request, self.callers, self.region, time.time(), service="sts")
-        except sigv4.Refused as refused:
-            if refused.code in ("InvalidAccessKeyId", "InvalidToken"):
-                refused.status, refused.code = 403, "InvalidClientTokenId"
-            raise
-        return sigv4.parse_authorization(headers["authorization"])[0]
+        def known(fields):
+            return set(FIELDS) - {"WebIdentityToken"} | (
+                {"WebIdentityToken"} if "WebIdentity" in fields.get("Action", "") else set())
+
+        return service.read_fields(body.decode("ascii"), FIELDS, self.needed, known)
 
     def give(self, role, fields):
         seconds = int(fields.get("DurationSeconds", 3600))
