@@ -19,6 +19,7 @@ from fake_s3 import FakeS3, tree_store  # noqa: E402
 from fake_s3.server import ACCESS_KEY, SECRET_KEY  # noqa: E402
 
 BINARY = os.environ.get("PENATES", str(ROOT / "build" / "agent" / "penates"))
+SANITIZED = os.environ.get("PENATES_SANITIZED", "") != ""  # slow, and with memory of its own
 SESSION_TOKEN = "penates-test-session-token-never-to-be-seen"
 SECRETS = (SECRET_KEY, SESSION_TOKEN, "Signature=", "AWS4-HMAC-SHA256")
 

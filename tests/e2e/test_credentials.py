@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from conftest import (SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree, source_args,
+from conftest import (SANITIZED, SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree, source_args,
                       start)
 from fake_s3 import FakeS3
 from fake_s3.imds import FakeIMDS, Rotation
@@ -208,7 +208,7 @@ def test_instance_role_in_trouble(server, tmp_path, trouble, requests):
         assert len(imds.requests) == requests
 
 
-@pytest.mark.skipif(os.environ.get("PENATES_SANITIZED", "") != "", reason="it waits for 12 s")
+@pytest.mark.skipif(SANITIZED, reason="it waits for 12 s")
 def test_hop_limit_is_named(server):
     """The answer with the token does not get into a container."""
     with FakeIMDS((ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)) as imds:

@@ -9,11 +9,10 @@ import sys
 import zlib
 
 import pytest
-from conftest import BINARY, ROOT, environment, finish, penates, sha256_tree, source_args
+from conftest import (BINARY, ROOT, SANITIZED, environment, finish, penates, sha256_tree,
+                      source_args)
 from fake_s3 import FakeS3
 from small_backup import NODE, SECOND, TABLE, SmallBackup, snappy, standard
-
-SANITIZED = os.environ.get("PENATES_SANITIZED", "") != ""
 
 
 def peak_rss(folder, *args):

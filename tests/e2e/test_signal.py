@@ -10,7 +10,7 @@ import socket
 import time
 
 import pytest
-from conftest import SECRET_KEY, SESSION_TOKEN, finish, penates, source_args, start
+from conftest import SANITIZED, SECRET_KEY, SESSION_TOKEN, finish, penates, source_args, start
 from fake_s3 import FakeS3, Fault
 from fake_s3.cloudformation import FakeCloudFormation, FakeWaitBucket
 from fake_s3.imds import FakeIMDS
@@ -25,7 +25,6 @@ STACK = "arn:aws:cloudformation:us-east-1:111122223333:stack/prod-ring/6d3c0f10-
 DOCUMENT = json.dumps({"accountId": "111122223333", "instanceId": NODE, "region": "us-east-1"},
                       indent=2).encode() + b"\n"
 IDENTITY = (DOCUMENT, b"c2lnbmF0dXJl\nb2YgdGhlIGlkZW50aXR5\nZG9jdW1lbnQ=")
-SANITIZED = os.environ.get("PENATES_SANITIZED", "") != ""
 SOON = ("--retry-for", "1s")  # where nothing is going to answer
 
 
