@@ -12,8 +12,8 @@ import threading
 import time
 
 import pytest
-from conftest import (SANITIZED, SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree, source_args,
-                      start)
+from conftest import (SANITIZED, SECRET_KEY, SESSION_TOKEN, finish, penates, sha256_tree,
+                      source_args, start)
 from fake_s3 import FakeS3
 from fake_s3.imds import FakeIMDS, Rotation
 from fake_s3.sigv4 import parse_authorization
