@@ -171,13 +171,19 @@ static void put_list(struct json *json, const struct policy *policy)
     json_close(json);
 }
 
-static void put_objects(struct json *json, const struct policy *policy, const char *sid,
-                        const char *action)
+/* A statement that allows one action; its resources and its end are left to the caller. */
+static void open_allow(struct json *json, const char *sid, const char *action)
 {
     json_open_object(json, NULL);
     json_string(json, "Sid", sid);
     json_string(json, "Effect", "Allow");
     json_string(json, "Action", action);
+}
+
+static void put_objects(struct json *json, const struct policy *policy, const char *sid,
+                        const char *action)
+{
+    open_allow(json, sid, action);
     json_open_array(json, "Resource");
     for (unsigned i = 0; i < policy->count; i++) {
         autofree char *arn = xasprintf("%s/%s", policy->objects, policy->patterns[i]);
@@ -196,10 +202,7 @@ static int check_role(const char *arn, struct err *e)
 static void put_role(struct json *json, const char *arn)
 {
     autofree char *escaped = escape(arn, strlen(arn)); /* its path may have a star in it */
-    json_open_object(json, NULL);
-    json_string(json, "Sid", "AssumeTheRole");
-    json_string(json, "Effect", "Allow");
-    json_string(json, "Action", "sts:AssumeRole");
+    open_allow(json, "AssumeTheRole", "sts:AssumeRole");
     json_string(json, "Resource", escaped);
     json_close(json);
 }
@@ -221,10 +224,7 @@ static int check_stack(const struct config *config, struct err *e)
 
 static void put_stack(struct json *json, const char *arn)
 {
-    json_open_object(json, NULL);
-    json_string(json, "Sid", "SignalTheStack");
-    json_string(json, "Effect", "Allow");
-    json_string(json, "Action", "cloudformation:SignalResource");
+    open_allow(json, "SignalTheStack", "cloudformation:SignalResource");
     json_string(json, "Resource", arn);
     json_close(json);
 }
@@ -232,10 +232,7 @@ static void put_stack(struct json *json, const char *arn)
 static void put_state_objects(struct json *json, const struct policy *state, const char *sid,
                               const char *action, const char *const *folders, const char *id)
 {
-    json_open_object(json, NULL);
-    json_string(json, "Sid", sid);
-    json_string(json, "Effect", "Allow");
-    json_string(json, "Action", action);
+    open_allow(json, sid, action);
     json_open_array(json, "Resource");
     for (unsigned i = 0; folders[i] != NULL; i++) {
         const bool plan = strcmp(folders[i], "plans") == 0;
@@ -261,12 +258,9 @@ static int put_state(struct json *json, const struct config *config, struct err 
                                  ? xstrdup("*")
                                  : escape(config->restore_id, strlen(config->restore_id));
     autofree char *id = xasprintf("%s/*.json", escaped);
-    json_open_object(json, NULL);
-    json_string(json, "Sid", "SeeWhatIsFree");
-    json_string(json, "Effect", "Allow");
     /* Without a condition on the prefix: a GET has none, and where it is not met, what is missing
      * is a 403. */
-    json_string(json, "Action", "s3:ListBucket");
+    open_allow(json, "SeeWhatIsFree", "s3:ListBucket");
     json_string(json, "Resource", state.bucket);
     json_close(json);
     put_state_objects(json, &state, "ReadTheRing", "s3:GetObject",
