@@ -347,6 +347,15 @@ bool creds_out_of_reach(struct creds *creds, struct err *ret_why)
     return out_of_reach;
 }
 
+bool creds_is_current(struct creds *creds, const struct creds_value *value)
+{
+    ASSERT(creds != NULL && value != NULL);
+    mutex_lock(&creds->lock);
+    const bool is_current = is_same(&creds->value, value);
+    mutex_unlock(&creds->lock);
+    return is_current;
+}
+
 char *creds_region(struct creds *creds)
 {
     ASSERT(creds != NULL);

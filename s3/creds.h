@@ -74,6 +74,9 @@ void creds_reject(struct creds *creds, const struct creds_value *value);
  * another matter. *ret_why is that failure's. */
 bool creds_out_of_reach(struct creds *creds, struct err *ret_why) MUST_CHECK;
 
+/* False: others have taken the place of `value` since creds_get gave it. */
+bool creds_is_current(struct creds *creds, const struct creds_value *value) MUST_CHECK;
+
 /* Region from AWS_REGION, AWS_DEFAULT_REGION, the profile, IMDS; NULL when none says. What an
  * operator wrote is not checked. May block like creds_get. Caller frees. */
 char *creds_region(struct creds *creds);

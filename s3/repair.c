@@ -46,17 +46,21 @@ static bool set_right(const struct request *request, enum verdict verdict, const
     return set_clock(request);
 }
 
-/* Refused still, for there were no others to be had: that is the matter, and may pass. */
-static bool lacks_credentials(const struct request *request, enum verdict verdict, struct err *e)
+/* Refused still: there were no others to be had, which is the matter and may pass; or there are by
+ * now, brought by another thread. In this order, or a renewal between the two would be missed. */
+static bool lacked_credentials(const struct request *request, struct err *e)
 {
     const struct s3_options *const options = &request->client->options;
-    struct err why = ERR_INIT;
-    if (verdict != VERDICT_RENEW || options->no_sign || !creds_out_of_reach(options->creds, &why)) {
+    if (options->no_sign) {
         return false;
     }
-    (void)err_wrap(&why, "%s", e->text);
-    *e = why;
-    return true;
+    struct err why = ERR_INIT;
+    if (creds_out_of_reach(options->creds, &why)) {
+        (void)err_wrap(&why, "%s", e->text);
+        *e = why;
+        return true;
+    }
+    return !creds_is_current(options->creds, &request->creds);
 }
 
 bool repair_try(const struct request *request, enum verdict *verdict, struct err *e)
@@ -67,7 +71,7 @@ bool repair_try(const struct request *request, enum verdict *verdict, struct err
     if (set_right(request, *verdict, region)) {
         return true;
     }
-    if (lacks_credentials(request, *verdict, e)) {
+    if (*verdict == VERDICT_RENEW && lacked_credentials(request, e)) {
         *verdict = VERDICT_RETRY;
         return false;
     }

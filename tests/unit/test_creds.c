@@ -398,6 +398,8 @@ static void test_rejection(void **state)
     struct creds_value other = {.id = "X"};
     struct err e = ERR_INIT;
     assert_int_equal(creds_get(creds, &a, &e), 0);
+    assert_true(creds_is_current(creds, &a));
+    assert_false(creds_is_current(creds, &other));
     creds_reject(creds, &other); /* somebody has renewed since */
     expect_at(creds, &source, 0, "A", 1);
     creds_reject(creds, &a);
@@ -415,6 +417,7 @@ static void test_rejection(void **state)
     expect_at(creds, &source, 0, "B", 2);
     struct creds_value b;
     assert_int_equal(creds_get(creds, &b, &e), 0);
+    assert_false(creds_is_current(creds, &a));
     creds_reject(creds, &b);
     source.id = NULL; /* nothing better to be had: the old ones */
     expect_at(creds, &source, 0, "B", 3);

@@ -17,6 +17,7 @@ struct creds {
     unsigned out_of_reach; /* so many times they cannot be had */
     bool keeps_old;        /* but there are some still */
     bool rotates;          /* with each question */
+    unsigned replaced;     /* so many refusals are of what others have replaced */
 };
 
 int creds_get(struct creds *creds, struct creds_value *ret, struct err *e)
@@ -49,6 +50,14 @@ bool creds_out_of_reach(struct creds *creds, struct err *ret_why)
         (void)err_set(ret_why, ERR_RETRY, "no credentials: no STS");
     }
     return out_of_reach;
+}
+
+bool creds_is_current(struct creds *creds, const struct creds_value *value)
+{
+    assert_memory_equal(value->id, "KEY", 3);
+    const bool is_current = creds->replaced == 0;
+    creds->replaced -= is_current ? 0 : 1;
+    return is_current;
 }
 
 struct outcome {
@@ -188,6 +197,24 @@ static void test_credentials_end_out_of_reach(void **state)
     assert_non_null(strstr(outcome.err.text, "400 ExpiredToken: words: no credentials: no STS"));
 }
 
+/* Refused twice with the old ones, and before the second answer others had brought new ones. */
+static void test_credentials_replaced_by_others(void **state)
+{
+    (void)state;
+    static const struct exchange expired = {.reply = FAIL("400", "ExpiredToken", ""),
+                                            .after = AFTER_CLOSE};
+    const struct exchange good[] = {expired, expired, expired, {.reply = OK_TEN}};
+    struct creds creds = {.replaced = 2};
+    struct outcome outcome = run(&creds, good, ARRAY_SIZE(good), false);
+    assert_int_equal(outcome.result, 0);
+    assert_int_equal(outcome.tries, 4);
+    assert_int_equal(creds.rejects, 1);
+    creds = (struct creds){.replaced = UINT_MAX};
+    outcome = run_script(&creds, &expired, 1, true, false); /* the budget bounds it */
+    assert_int_equal(outcome.err.kind, ERR_AUTH);
+    assert_non_null(strstr(outcome.err.text, "tries: 400 ExpiredToken: words"));
+}
+
 /* Each repair helps once; the same answer again is final and is what the operator reads. */
 static void test_repairs(void **state)
 {
@@ -263,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_no_credentials),
         cmocka_unit_test(test_credentials_out_of_reach),
         cmocka_unit_test(test_credentials_end_out_of_reach),
+        cmocka_unit_test(test_credentials_replaced_by_others),
         cmocka_unit_test(test_repairs),
         cmocka_unit_test(test_foreign_redirects),
     };
