@@ -13,25 +13,42 @@
 
 enum { SAME_TIME_MAX = 1000 }; /* restores that end within one second */
 
-static int refuse_again(const struct target_dir *first, const char *name, struct err *e)
+static int refuse_again(const struct target_dir *first, const char *folder, struct err *e)
 {
     (void)err_set(e, ERR_REFUSED,
                   "target '%s': this restore was finished there before, and another one after it",
                   first->path);
-    return err_hint(e, "to do it once more, move '" TARGET_EARLIER "/%s' away first", name);
+    return err_hint(e, "to do it once more, move '" TARGET_HOME "/%s' away first", folder);
 }
 
-static int check_entry(void *ctx, const struct safe_entry *entry, struct err *e)
+struct search {
+    const struct target *target;
+    char *found; /* the folder below .penates/; NULL: none yet */
+};
+
+static int look_in_entry(void *ctx, const struct safe_entry *entry, struct err *e)
 {
-    const struct target *const target = ctx;
-    const struct target_dir *const first = &target->dirs[0];
-    autofree char *name = xasprintf("earlier/%s/restored", entry->name);
+    struct search *const search = ctx;
+    autofree char *folder = xasprintf("earlier/%s", entry->name);
+    autofree char *name = xasprintf("%s/restored", folder);
     autobuf struct buf stamp = BUF_INIT(TARGET_STAMP_MAX);
-    const int there = target_dir_read(first, name, &stamp, e);
-    if (there < 0 || (there == 1 && stamp_is_of(target, buf_str(&stamp)))) {
-        return there < 0 ? -1 : refuse_again(first, entry->name, e);
+    const int there = target_dir_read(&search->target->dirs[0], name, &stamp, e);
+    if (there == 1 && search->found == NULL && stamp_is_of(search->target, buf_str(&stamp))) {
+        search->found = TAKE_PTR(folder);
     }
-    return 1;
+    return there < 0 ? -1 : 1;
+}
+
+int earlier_find(const struct target *target, char **ret_folder, struct err *e)
+{
+    struct search search = {.target = target};
+    const int home = target->dirs[0].home;
+    if (home >= 0 && safe_path_scan(home, "earlier", look_in_entry, &search, e) < 0) {
+        free(search.found);
+        return -1;
+    }
+    *ret_folder = search.found;
+    return 0;
 }
 
 /* A list of errands that is run again from its start must not add a table twice, nor swap one for
@@ -39,16 +56,11 @@ static int check_entry(void *ctx, const struct safe_entry *entry, struct err *e)
  * have undone it. */
 int earlier_check(const struct target *target, struct err *e)
 {
-    const struct target_dir *const first = &target->dirs[0];
-    return first->home < 0
-               ? 0
-               : safe_path_scan(first->home, "earlier", check_entry, (void *)(uintptr_t)target, e);
-}
-
-bool earlier_holds(const struct target *target)
-{
-    struct err why = ERR_INIT;
-    return earlier_check(target, &why) != 0 && why.kind == ERR_REFUSED;
+    autofree char *folder = NULL;
+    if (earlier_find(target, &folder, e) < 0) {
+        return -1;
+    }
+    return folder == NULL ? 0 : refuse_again(&target->dirs[0], folder, e);
 }
 
 /* When the restore of a stamp was finished, as the stamp has it. */

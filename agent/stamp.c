@@ -110,10 +110,12 @@ int stamp_write(const struct target *target, const struct plan *plan, struct err
 
 int target_after_read(const struct target *target, struct buf *out, struct err *e)
 {
-    return target_dir_read(&target->dirs[0], "after", out, e) < 0 ? -1 : 0;
+    autofree char *name = target_own(target, "after");
+    return target_dir_read(&target->dirs[0], name, out, e) < 0 ? -1 : 0;
 }
 
 int target_after_write(const struct target *target, const char *text, struct err *e)
 {
-    return target_dir_write(&target->dirs[0], "after", text, target->config, e);
+    autofree char *name = target_own(target, "after");
+    return target_dir_write(&target->dirs[0], name, text, target->config, e);
 }

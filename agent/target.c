@@ -172,14 +172,20 @@ static int load_line(void *ctx, const struct journal_line *line, struct err *e)
     return 0;
 }
 
+char *target_own(const struct target *target, const char *name)
+{
+    return target->kept_in == NULL ? xstrdup(name) : xasprintf("%s/%s", target->kept_in, name);
+}
+
 static int load_journal(struct target *target, struct err *e)
 {
     const struct target_dir *const dir = &target->dirs[0];
-    autofd int fd = dir->home < 0 ? -1 : safe_path_open(dir->home, "journal", O_RDONLY);
+    autofree char *name = target_own(target, "journal");
+    autofd int fd = dir->home < 0 ? -1 : safe_path_open(dir->home, name, O_RDONLY);
     if (fd < 0) {
         return dir->home < 0 || errno == ENOENT
                    ? 0
-                   : target_disk_err(e, errno, "reading '%s/" TARGET_HOME "/journal'", dir->path);
+                   : target_disk_err(e, errno, "reading '%s/" TARGET_HOME "/%s'", dir->path, name);
     }
     return journal_read(fd, load_line, target, &target->journal_size, e);
 }
@@ -213,7 +219,10 @@ static int look_at_stamp(struct target *target, enum stamp_found *ret, struct er
         return -1;
     }
     *ret = stamped > 0 ? STAMP_SAME : stamped < 0 ? STAMP_OTHER : STAMP_NONE;
-    if (stamped <= 0 && config->history != NULL && earlier_holds(target)) {
+    if (stamped <= 0 && config->history != NULL && earlier_find(target, &target->kept_in, e) < 0) {
+        return -1;
+    }
+    if (target->kept_in != NULL) {
         *ret = STAMP_SAME; /* what was done by hand since is not for a boot to undo */
     } else if (stamped < 0 && target_may_stage(config)) {
         target->earlier_err = *ret_why;
@@ -335,6 +344,7 @@ void target_free(struct target *target)
     arena_free(target->strings);
     target_forget_plan(target);
     free(target->earlier_stamp);
+    free(target->kept_in);
     free(target->identity);
     free(target);
 }

@@ -168,7 +168,11 @@ int target_dir_put(int folder, const char *name, const char *text, const struct 
 int target_dir_write(const struct target_dir *dir, const char *name, const char *text,
                      const struct config *config, struct err *e)
 {
-    if (target_dir_put(dir->home, name, text, config) < 0) {
+    const char *const slash = strrchr(name, '/');
+    const char *const last = slash == NULL ? name : slash + 1;
+    autofree char *path = xstrndup(name, slash == NULL ? 0 : (size_t)(slash - name));
+    autofd int folder = safe_path_open(dir->home, path, O_RDONLY | O_DIRECTORY);
+    if (folder < 0 || target_dir_put(folder, last, text, config) < 0) {
         return target_disk_err(e, errno, "writing '%s/%s/%s'", dir->path, TARGET_HOME, name);
     }
     return 0;

@@ -58,8 +58,8 @@ int target_dir_read(const struct target_dir *dir, const char *name, struct buf *
  */
 int target_dir_put(int folder, const char *name, const char *text, const struct config *config);
 
-/* Writes a small file of .penates/: aside, fsync, rename, fsync of .penates/. ERR_CREATE, ERR_DISK.
- */
+/* Writes a small file of .penates/ or of a folder in it: aside, fsync, rename, fsync of the folder.
+ * ERR_CREATE, ERR_DISK. */
 int target_dir_write(const struct target_dir *dir, const char *name, const char *text,
                      const struct config *config, struct err *e) MUST_CHECK;
 

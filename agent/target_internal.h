@@ -74,6 +74,8 @@ struct target {
     struct err running_err;
     char *earlier_stamp; /* of a finished restore of another selection; NULL: none */
     struct err earlier_err;
+    char *
+        kept_in; /* "earlier/TIME": this restore is finished, and others came after it; else NULL */
 
     /* set by target_check; the commit thread alone then turns files to FILE_DONE */
     struct target_file *files;
@@ -89,6 +91,9 @@ struct target {
 
     bool in_place; /* set by target_put_in_place */
 };
+
+/* The name below .penates/ of what is remembered of this restore. Freed by the caller. */
+char *target_own(const struct target *target, const char *name);
 
 /* ERR_CREATE (no space, no right) or ERR_DISK by errno, worded as err_set_sys. Returns -1. */
 int target_disk_err(struct err *e, int sys, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -170,10 +175,11 @@ enum { ADDING_NAME_SIZE = 1024 + 16 }; /* a key with a new number */
 void adding_name(const struct target *target, const struct plan *plan, uint32_t file,
                  char ret[ADDING_NAME_SIZE]);
 
-/* earlier.c: ERR_REFUSED when a stamp of this identity lies in .penates/earlier/. */
+/* earlier.c: "earlier/TIME" where a stamp of this identity lies in there, else NULL; freed by the
+ * caller. */
+int earlier_find(const struct target *target, char **ret_folder, struct err *e) MUST_CHECK;
+/* earlier.c: ERR_REFUSED when there is one. */
 int earlier_check(const struct target *target, struct err *e) MUST_CHECK;
-/* earlier.c: the same as a question; false also when it cannot be told. */
-bool earlier_holds(const struct target *target);
 /* earlier.c: moves what tells of a finished restore to .penates/earlier/TIME/. */
 int earlier_put_away(struct target *target, struct err *e) MUST_CHECK;
 

@@ -28,6 +28,11 @@ def restore(server, node, *args, ring="ring-1", **options):
                    node / "root", "--restore-id", ring, *args, **options)
 
 
+def write_yaml(node):
+    (node / "cassandra.yaml").write_text("cluster_name: 'other'\n")
+    return node / "cassandra.yaml"
+
+
 def test_a_reboot_finds_nothing_to_do_and_asks_nobody(small, node):
     assert restore(small, node).code == 0
     stamp = json.loads((node / "root" / "history").read_text())
@@ -102,6 +107,46 @@ def test_a_table_brought_back_by_hand_does_not_stop_the_next_boot(small, node):
                       "ks.users", "--replace", "ks.users")
     assert by_hand.code == 0, by_hand.err
     boot = restore(small, node)
+    assert boot.code == 0, boot.err
+
+
+def test_what_a_boot_does_beside_the_data_is_its_own(small, node):
+    """cassandra.yaml and --after go by the boot's own journal and marks, not those of by hand."""
+    yaml = write_yaml(node)
+    tells, fails = node / "tells.sh", node / "fails.sh"
+    tells.write_text(f"#!/bin/sh\necho told >>{node}/told\n")
+    fails.write_text(f"#!/bin/sh\necho tried >>{node}/tried\ntest -e {node}/up\n")
+    for script in tells, fails:
+        script.chmod(0o755)
+
+    def boot():
+        return restore(small, node, "--apply-yaml", yaml, "--after", tells, "--after", fails)
+
+    assert boot().code == 75  # its second command has not succeeded yet
+    (node / "data" / "ks" / ("people-" + 32 * "1")).mkdir()
+    by_hand = penates("restore", *source_args(small), "--into", node / "data", "--include",
+                      "ks.users", "--as", "ks.people")
+    assert by_hand.code == 0, by_hand.err
+    applied, tree = yaml.read_text(), sha256_tree(node / "data")
+    write_yaml(node)  # the image's, on a new root volume
+    (node / "up").touch()
+    for _ in range(2):
+        again = boot()
+        assert again.code == 0, again.err
+        assert "already restored" in again.err
+        assert yaml.read_text() == applied
+        assert sha256_tree(node / "data") == tree
+    assert (node / "told").read_text() == "told\n"
+    assert (node / "tried").read_text() == "tried\ntried\n"
+    assert not (node / "data" / ".penates" / "after").exists()
+
+
+def test_a_table_left_half_brought_back_does_not_stop_the_next_boot(small, node):
+    assert restore(small, node, "--apply-yaml", write_yaml(node)).code == 0
+    by_hand = penates("restore", *source_args(small), "--into", node / "data", "--include",
+                      "ks.users", "--as", "ks.nowhere")
+    assert by_hand.code == 78, by_hand.err
+    boot = restore(small, node, "--apply-yaml", node / "cassandra.yaml")
     assert boot.code == 0, boot.err
 
 
