@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/log.h"
 #include "agent/config_own.h"
+#include "agent/config_settle.h"
 #include "agent/config_values.h"
-#include "agent/plan_json.h"
 #include "agent/ring/ring_slot.h"
 #include "s3/wait_handle.h"
 
@@ -84,56 +85,6 @@ static int read_weaker(struct option_bag *bag, struct err *e)
     }
     const struct option_value *priam = option_bag_last(bag, OPTION_PRIAM_PROPERTIES);
     return priam == NULL ? 0 : option_bag_read_priam(bag, priam->text, e);
-}
-
-/* Of two that exclude each other the stronger source wins; from one source it is a mistake. */
-static int settle_range(struct option_bag *bag, struct err *e)
-{
-    const struct option_value *at = option_bag_last(bag, OPTION_AT);
-    const struct option_value *range = option_bag_last(bag, OPTION_RANGE);
-    if (at == NULL || range == NULL) {
-        return 0;
-    }
-    const enum option_rank at_rank = bag->values[OPTION_AT].rank;
-    const enum option_rank range_rank = bag->values[OPTION_RANGE].rank;
-    if (at_rank == range_rank) {
-        err_set(e, ERR_CONFIG, "%s: excludes %s", range->origin, at->origin);
-        return err_hint(e, "give either");
-    }
-    option_bag_drop(bag, at_rank < range_rank ? OPTION_RANGE : OPTION_AT);
-    return 0;
-}
-
-/*
- * A saved plan carries its own selection: a flag beside it could only contradict, and what weaker
- * sources say is not meant for it.
- */
-static int read_plan(struct config *config, struct option_bag *bag, struct err *e)
-{
-    const struct option_value *plan =
-        options_takes(OPTION_PLAN, config->command) ? option_bag_last(bag, OPTION_PLAN) : NULL;
-    const struct option_value *ring = option_bag_last(bag, OPTION_RING);
-    if (plan == NULL && ring == NULL) {
-        return 0;
-    }
-    if (plan != NULL && ring != NULL) {
-        err_set(e, ERR_CONFIG, "%s: excludes %s", ring->origin, plan->origin);
-        return err_hint(e, "give either");
-    }
-    for (unsigned i = 0; i < OPTION_COUNT; i++) {
-        const enum option_id id = (enum option_id)i;
-        const struct option_value *value = option_bag_last(bag, id);
-        if (value == NULL || !options_is_planned(id)) {
-            continue;
-        }
-        if (bag->values[id].rank == RANK_FLAG) {
-            err_set(e, ERR_CONFIG, "%s: the saved plan says it already", value->origin);
-            return err_hint(e, "leave it out, or leave out --%s", plan == NULL ? "ring" : "plan");
-        }
-        option_bag_drop(bag, id);
-    }
-    /* A ring's plan may lie in S3: it is read once it is known how to get there. */
-    return plan == NULL ? 0 : plan_json_load(bag, plan->text, config, e);
 }
 
 static int take_values(struct config *config, const struct option_bag *bag, struct err *e)
@@ -334,11 +285,12 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
     if (read_weaker(bag, e) != 0) {
         return -1;
     }
-    if (options_takes(OPTION_RING, config->command) && read_plan(config, bag, e) != 0) {
+    const char *left_out = config_settle_boot(config, bag);
+    if (config_settle(config, bag, e) != 0 || take_values(config, bag, e) != 0) {
         return -1;
     }
-    if (settle_range(bag, e) != 0 || take_values(config, bag, e) != 0) {
-        return -1;
+    if (left_out != NULL && config->log_level >= LOG_INFO) {
+        log_info("%s: not used, since a SOURCE or a plan was given", left_out);
     }
     take_words(config, bag);
     if (config->command == COMMAND_DOCTOR && option_bag_last(bag, OPTION_RETRY_FOR) == NULL) {
@@ -363,6 +315,7 @@ static void keep_for_stack(struct config *config, struct option_bag *bag)
     };
     struct err ignored = ERR_INIT;
     bool whole = read_weaker(bag, &ignored) == 0;
+    (void)config_settle_boot(config, bag);
     for (size_t i = 0; i < ARRAY_SIZE(NEEDED); i++) {
         whole = config_take_value(config, NEEDED[i], bag, &ignored) == 0 && whole;
     }

@@ -289,6 +289,30 @@ bool options_is_planned(enum option_id id)
            id == OPTION_TABLE_MAP;
 }
 
+bool options_is_of_boot(enum option_id id)
+{
+    static const enum option_id OF_BOOT[] = {
+        OPTION_RING,
+        OPTION_SLOT,
+        OPTION_RING_SIZE,
+        OPTION_NODE,
+        OPTION_RACK,
+        OPTION_LEASE,
+        OPTION_APPLY_YAML,
+        OPTION_AFTER,
+        OPTION_ALLOW_SAME_CLUSTER_NAME,
+        OPTION_SET_ASIDE_STALE,
+        OPTION_HISTORY,
+        OPTION_RESTORE_ID,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(OF_BOOT); i++) {
+        if (OF_BOOT[i] == id) {
+            return true;
+        }
+    }
+    return options_info(id)->group == GROUP_STACK;
+}
+
 enum option_id options_find(const char *name, size_t size)
 {
     unsigned i = 0;

@@ -139,6 +139,10 @@ bool options_takes(enum option_id id, enum command command);
 /* True for what a saved plan pins: the selection, the layout, and the names in the target. */
 bool options_is_planned(enum option_id id);
 
+/* True for what the boot of a ring's node goes by: its slot, what it changes beside the data, whom
+ * it tells. */
+bool options_is_of_boot(enum option_id id);
+
 /* By whole name, without dashes; OPTION_COUNT: none. */
 enum option_id options_find(const char *name, size_t size);
 enum option_id options_find_letter(char letter);

@@ -196,6 +196,41 @@ def test_another_clusters_node_is_refused(ring, tmp_path):
     assert sha256_tree(tmp_path / "data") == tree
 
 
+def test_by_hand_on_a_node_of_a_ring(ring, tmp_path):
+    """Its configuration is of its boot, which a table that is brought back leaves as it is."""
+    where, _ = plan_of(ring)
+    data = tmp_path / "data"
+    yaml = tmp_path / "cassandra.yaml"
+    (tmp_path / "root").mkdir()
+    yaml.write_text("cluster_name: 'other'\n")
+    conf = tmp_path / "penates.conf"
+    conf.write_text(f"ring = {where}\nslot = 1\ninto = {data}\napply-yaml = {yaml}\n"
+                    f"history = {tmp_path / 'root'}\nendpoint = {ring.endpoint}\n"
+                    "path-style = true\n")
+    boot = penates("restore", "--config", conf)
+    assert boot.code == 0, boot.err
+    booted = sha256_tree(data), yaml.read_text(), status(ring, where)
+
+    (data / "ks" / ("users_before-" + 32 * "1")).mkdir()
+    by_hand = ["--token", TOKENS[1], "--include", "ks.users", "--config", conf]
+    added = penates("restore", "s3://backups/backup", *by_hand, "--as", "ks.users_before")
+    assert added.code == 0, added.err
+    assert f"{conf} line 1: ring: not used, since a SOURCE or a plan was given" in added.err
+    loader = penates("restore", "s3://backups/backup", *by_hand, "--layout", "loader",
+                     "--into", tmp_path / "load")
+    assert loader.code == 0, loader.err
+    tree = sha256_tree(data)
+    assert {name for name in tree if "/users-" in name} == set(booted[0])
+    assert len(tree) == 2 * len(booted[0])
+    assert {name: tree[name] for name in booted[0]} == booted[0]
+    assert (yaml.read_text(), status(ring, where)) == booted[1:]
+
+    again = penates("restore", "--config", conf)
+    assert again.code == 0, again.err
+    assert "already restored" in again.err
+    assert sha256_tree(data) == tree
+
+
 def on_ec2(imds):
     return {"AWS_EC2_METADATA_DISABLED": None, "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.endpoint}
 

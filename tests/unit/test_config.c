@@ -191,18 +191,6 @@ static void test_precedence(void **state)
     config_free(config);
 }
 
-/* --at of a stronger source overrules --range of a weaker one, and the other way round. */
-static void test_at_overrules_range(void **state)
-{
-    (void)state;
-    rig_environment(
-        (const char *const[]){"PENATES_CONFIG=/dev/null", "PENATES_RANGE=default", NULL});
-    struct config *config = rig_load_good(WORDS("verify", "/s", "--at", "latest"));
-    assert_false(config->selection.has_range);
-    assert_true(config->selection.at_latest);
-    config_free(config);
-}
-
 static void test_bad(void **state)
 {
     static const struct {
@@ -278,9 +266,6 @@ static void test_bad(void **state)
         {{"penates", "plan", "/s", "--config=/no/such/file"}, "/no/such/file: ", ""},
         {{"penates", "plan", "/s", "--priam-properties=/no/such"}, "/no/such: ", ""},
         {{"penates", "restore", "--into=/d", "--plan=/no/such"}, "/no/such: ", ""},
-        {{"penates", "restore", "/s", "--into=/d", "--plan=/p", "--token=1"},
-         "--token: the saved plan says it already",
-         ""},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
@@ -433,7 +418,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_help, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_left_for_a_stack, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_precedence, rig_setup, rig_teardown),
-        cmocka_unit_test_setup_teardown(test_at_overrules_range, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_bad, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_too_many_targets, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_bad_origin, rig_setup, rig_teardown),
