@@ -77,7 +77,7 @@ static int move_kind(const struct move *move, uint32_t table, bool data, struct 
  * table's directory, or of the one above it that was there. */
 static int find_owner(struct move *move, const char *keyspace)
 {
-    move->give = !move->target->config->set_owner && geteuid() == 0;
+    move->give = !move->target->config->owner_given && geteuid() == 0;
     const char *const places[] = {move->folder_path, keyspace, ""};
     for (size_t i = 0; i < ARRAY_SIZE(places) && move->give; i++) {
         struct stat st;

@@ -269,6 +269,15 @@ static int check_whole(const struct config *config, struct err *e)
     return check_ids(config, e);
 }
 
+/* Root leaves nothing where it restores to that Cassandra, and the next boot's restore, may not
+ * read. */
+static void take_owner(struct config *config)
+{
+    if (config->target_count > 0 && !config->set_owner && geteuid() == 0) {
+        config->set_owner = config_owner_of(config->targets[0], &config->owner, &config->group);
+    }
+}
+
 static int fill(struct config *config, struct option_bag *bag, struct err *e)
 {
     /* Asking for help never fails because of what else is wrong. */
@@ -293,6 +302,7 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
         log_info("%s: not used, since a SOURCE or a plan was given", left_out);
     }
     take_words(config, bag);
+    take_owner(config);
     if (config->command == COMMAND_DOCTOR && option_bag_last(bag, OPTION_RETRY_FOR) == NULL) {
         config->retry_for_ms = DOCTOR_RETRY_MS;
     }

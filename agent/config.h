@@ -54,6 +54,7 @@ struct config {
     unsigned target_count;
     enum layout layout;
     bool set_owner;
+    bool owner_given; /* by --owner; else it is that of the directory */
     uid_t owner;
     gid_t group;
     bool set_mode, set_dir_mode;

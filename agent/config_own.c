@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/parse.h"
 
@@ -175,6 +178,24 @@ static uint64_t cgroup_limit(void)
         line = next;
     }
     return lowest;
+}
+
+bool config_owner_of(const char *path, uid_t *ret_owner, gid_t *ret_group)
+{
+    /* What a user namespace shows for an owner outside of it: nothing can be given to that one. */
+    enum { OVERFLOW_ID = 65534 };
+    autofree char *copy = xstrdup(path);
+    const char *at = copy;
+    struct stat st;
+    while (stat(at, &st) != 0) {
+        if (errno != ENOENT || strcmp(at, "/") == 0 || strcmp(at, ".") == 0) {
+            return false;
+        }
+        at = dirname(copy); /* cuts the copy, or is "." */
+    }
+    *ret_owner = st.st_uid;
+    *ret_group = st.st_gid;
+    return st.st_uid != 0 && st.st_uid != OVERFLOW_ID && st.st_gid != OVERFLOW_ID;
 }
 
 uint64_t config_default_memory(void)

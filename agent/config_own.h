@@ -21,6 +21,10 @@ char *config_own_text(struct config *config, const char *text);
  * is a literal. */
 bool config_find_owner(const char *text, uid_t *ret_owner, gid_t *ret_group, const char **ret_why);
 
+/* Whose `path` is, or the nearest directory above it that is there. False: it cannot be told, or is
+ * root's. */
+bool config_owner_of(const char *path, uid_t *ret_owner, gid_t *ret_group);
+
 /* Cores that this process may run on, at least 1. */
 unsigned config_cores(void);
 

@@ -297,6 +297,7 @@ int config_take_owner(const struct config_field *field, struct config *config,
         return config_bad_value(value, why, "write USER, USER:GROUP or UID:GID", e);
     }
     config->set_owner = true;
+    config->owner_given = true;
     return 0;
 }
 

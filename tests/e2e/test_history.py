@@ -141,6 +141,22 @@ def test_what_a_boot_does_beside_the_data_is_its_own(small, node):
     assert not (node / "data" / ".penates" / "after").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_leaves_the_node_what_is_the_nodes(small, node):
+    """The next boot runs as cassandra, and has to be able to read and write all of it."""
+    (node / "data").mkdir()
+    os.chown(node / "data", 4242, 4243)
+    os.chown(node / "root", 4242, 4243)
+    assert restore(small, node).code == 0
+    by_hand = penates("restore", *source_args(small), "--into", node / "data", "--include",
+                      "ks.users", "--replace", "ks.users")
+    assert by_hand.code == 0, by_hand.err
+    made = [*(node / "data").rglob("*"), *(node / "root").rglob("*")]
+    assert len(made) > 30
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in made}
+    assert owners == {(4242, 4243)}
+
+
 def test_a_table_left_half_brought_back_does_not_stop_the_next_boot(small, node):
     assert restore(small, node, "--apply-yaml", write_yaml(node)).code == 0
     by_hand = penates("restore", *source_args(small), "--into", node / "data", "--include",

@@ -367,6 +367,39 @@ static void test_owner(void **state)
     assert_non_null(why);
 }
 
+/* Of the nearest directory that is there; root's is nobody's. */
+static void test_owner_of_a_directory(void **state)
+{
+    (void)state;
+    uid_t owner = 1;
+    gid_t group = 1;
+    assert_false(config_owner_of("/", &owner, &group));
+    assert_false(config_owner_of("/no/such/directory", &owner, &group));
+    assert_int_equal(owner, 0);
+    assert_false(config_owner_of("/dev/null/below", &owner, &group)); /* cannot be looked at */
+    if (geteuid() != 0) {
+        return; /* only root can give something away */
+    }
+    const char *file = rig_file("given", "");
+    autofree char *folder = xstrndup(file, (size_t)(strrchr(file, '/') - file));
+    assert_int_equal(chown(folder, 4242, 4243), 0);
+    autofree char *below = xasprintf("%s/not/yet/", folder);
+    assert_true(config_owner_of(below, &owner, &group));
+    assert_int_equal(owner, 4242);
+    assert_int_equal(group, 4243);
+    struct config *config = rig_load_good(WORDS("restore", "/s", "--into", below));
+    assert_true(config->set_owner && !config->owner_given);
+    assert_int_equal(config->owner, 4242);
+    config_free(config);
+    config = rig_load_good(WORDS("restore", "/s", "--into", below, "--owner", "root"));
+    assert_true(config->set_owner && config->owner_given);
+    assert_int_equal(config->owner, 0);
+    config_free(config);
+    assert_int_equal(chown(folder, 65534, 65534),
+                     0); /* outside of a user namespace, for all it knows */
+    assert_false(config_owner_of(below, &owner, &group));
+}
+
 /* What names a stack is known whatever else is wrong, wherever it stands. */
 static void test_what_is_left_for_a_stack(void **state)
 {
@@ -424,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nul_and_size, rig_setup, rig_teardown),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_owner),
+        cmocka_unit_test_setup_teardown(test_owner_of_a_directory, rig_setup, rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -667,6 +667,7 @@ static void owner_and_mode_are_set(void **state)
     rig_init(&rig, 1);
     struct err e = ERR_INIT;
     rig.config.set_owner = rig.config.set_mode = true;
+    rig.config.owner_given = true;
     rig.config.owner = 4242;
     rig.config.group = 4243;
     rig.config.mode = 0666;
