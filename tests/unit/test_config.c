@@ -395,8 +395,8 @@ static void test_owner_of_a_directory(void **state)
     assert_true(config->set_owner && config->owner_given);
     assert_int_equal(config->owner, 0);
     config_free(config);
-    assert_int_equal(chown(folder, 65534, 65534),
-                     0); /* outside of a user namespace, for all it knows */
+    /* What somebody outside of a user namespace looks like. */
+    assert_int_equal(chown(folder, 65534, 65534), 0);
     assert_false(config_owner_of(below, &owner, &group));
 }
 
