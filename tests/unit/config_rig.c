@@ -71,6 +71,21 @@ struct config *rig_load_refused(const char *const *words)
     return config;
 }
 
+void rig_expect_refused(const char *const *words, const char *text, const char *hint)
+{
+    struct config *config = NULL;
+    struct err e = ERR_INIT;
+    assert_int_equal(rig_load(words, &config, &e), -1);
+    assert_null(config);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    if (strstr(e.text, text) == NULL) {
+        fail_msg("'%s' does not hold '%s'", e.text, text);
+    }
+    if (strstr(err_next_step(&e), hint) == NULL) {
+        fail_msg("'%s' does not hold '%s'", err_next_step(&e), hint);
+    }
+}
+
 struct config *rig_load_good(const char *const *words)
 {
     struct config *config = NULL;

@@ -13,6 +13,11 @@ struct config *rig_load_good(const char *const *words);
 /* Fails the test when it does not fail; what is left for a stack. */
 struct config *rig_load_refused(const char *const *words);
 
+/* Fails the test when it does not fail with ERR_CONFIG, `text` in the words and `hint` in the
+ * advice.
+ */
+void rig_expect_refused(const char *const *words, const char *text, const char *hint);
+
 /* Sets the whole environment; NULL-ended entries "NAME=value". */
 void rig_environment(const char *const *entries);
 

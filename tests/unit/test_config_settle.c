@@ -96,30 +96,19 @@ static void test_loader_leaves_the_node_alone(void **state)
     config_free(config);
 }
 
-static void expect_refused(const char *const *words, const char *text, const char *hint)
-{
-    struct config *config = NULL;
-    struct err e = ERR_INIT;
-    assert_int_equal(rig_load(words, &config, &e), -1);
-    assert_int_equal(e.kind, ERR_CONFIG);
-    if (strstr(e.text, text) == NULL || strstr(err_next_step(&e), hint) == NULL) {
-        fail_msg("'%s; %s' does not hold '%s' and '%s'", e.text, err_next_step(&e), text, hint);
-    }
-}
-
 static void test_contradictions(void **state)
 {
     (void)state;
-    expect_refused(WORDS("restore", "/s", "--into=/d", "--plan=/p", "--token=1"),
-                   "--token: the saved plan says it already", "in place of --plan");
-    expect_refused(WORDS("restore", "--into=/d", "--plan=/p", "--ring=/r", "--slot=1"),
-                   "--ring: excludes --plan", "either");
-    expect_refused(WORDS("restore", "/s", "--into=/d", "--layout=loader", "--apply-yaml=/c"),
-                   "--apply-yaml: no node starts on", "leave one");
+    rig_expect_refused(WORDS("restore", "/s", "--into=/d", "--plan=/p", "--token=1"),
+                       "--token: the saved plan says it already", "in place of --plan");
+    rig_expect_refused(WORDS("restore", "--into=/d", "--plan=/p", "--ring=/r", "--slot=1"),
+                       "--ring: excludes --plan", "either");
+    rig_expect_refused(WORDS("restore", "/s", "--into=/d", "--layout=loader", "--apply-yaml=/c"),
+                       "--apply-yaml: no node starts on", "leave one");
     use_node_of_a_ring();
-    expect_refused(WORDS("restore", "--include", "a.b"),
-                   "--include: the saved plan says it already", "give a SOURCE in place of ");
-    expect_refused(WORDS("restore", "--plan", "/no/such"), "/no/such: ", "");
+    rig_expect_refused(WORDS("restore", "--include", "a.b"),
+                       "--include: the saved plan says it already", "give a SOURCE in place of ");
+    rig_expect_refused(WORDS("restore", "--plan", "/no/such"), "/no/such: ", "");
 }
 
 int main(void)
