@@ -298,7 +298,7 @@ static int fill(struct config *config, struct option_bag *bag, struct err *e)
     if (config_settle(config, bag, e) != 0 || take_values(config, bag, e) != 0) {
         return -1;
     }
-    if (left_out != NULL && config->log_level >= LOG_INFO) {
+    if (left_out != NULL && config->log_level >= LOG_INFO) { /* the log's own is not set yet */
         log_info("%s: not used, since a SOURCE or a plan was given", left_out);
     }
     take_words(config, bag);

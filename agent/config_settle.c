@@ -88,10 +88,11 @@ static void settle_layout(struct option_bag *bag)
 {
     static const enum option_id FOR_NODES[] = {OPTION_APPLY_YAML, OPTION_SET_ASIDE_STALE};
     const struct option_value *layout = option_bag_last(bag, OPTION_LAYOUT);
+    if (layout == NULL || strcmp(layout->text, "loader") != 0) {
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(FOR_NODES); i++) {
-        const enum option_rank rank = bag->values[FOR_NODES[i]].rank;
-        if (layout != NULL && strcmp(layout->text, "loader") == 0 &&
-            bag->values[OPTION_LAYOUT].rank < rank) {
+        if (bag->values[OPTION_LAYOUT].rank < bag->values[FOR_NODES[i]].rank) {
             option_bag_drop(bag, FOR_NODES[i]);
         }
     }
@@ -99,8 +100,7 @@ static void settle_layout(struct option_bag *bag)
 
 int config_settle(struct config *config, struct option_bag *bag, struct err *e)
 {
-    const bool takes_plans = options_takes(OPTION_RING, config->command);
-    if (takes_plans && read_plan(config, bag, e) != 0) {
+    if (options_takes(OPTION_RING, config->command) && read_plan(config, bag, e) != 0) {
         return -1;
     }
     settle_layout(bag);

@@ -290,7 +290,7 @@ int config_take_sample(const struct config_field *field, struct config *config,
 int config_take_owner(const struct config_field *field, struct config *config,
                       const struct option_values *values, struct err *e)
 {
-    (void)field; /* it sets three */
+    (void)field; /* it sets several */
     const struct option_value *value = config_last(values);
     const char *why;
     if (!config_find_owner(value->text, &config->owner, &config->group, &why)) {

@@ -95,8 +95,9 @@ static const struct option_info options[OPTION_COUNT] = {
     [OPTION_LAYOUT] =
         {"layout", 0, "data|loader", GROUP_TARGET, PUT,
          "DIR/KS/TABLE-ID/FILE (data, default), or DIR/[TOKEN/]KS/TABLE/FILE (loader)"},
-    [OPTION_OWNER] = {"owner", 0, "USER[:GROUP]", GROUP_TARGET, PUT,
-                      "owner of what is created; default: root gives it to the owner of DIR"},
+    [OPTION_OWNER] =
+        {"owner", 0, "USER[:GROUP]", GROUP_TARGET, PUT,
+         "owner of what is created; default: who runs penates, and for root the owner of DIR"},
     [OPTION_MODE] = {"mode", 0, "OCTAL", GROUP_TARGET, PUT,
                      "permissions of created files; default: 0640"},
     [OPTION_DIR_MODE] = {"dir-mode", 0, "OCTAL", GROUP_TARGET, PUT,

@@ -74,8 +74,8 @@ struct target {
     struct err running_err;
     char *earlier_stamp; /* of a finished restore of another selection; NULL: none */
     struct err earlier_err;
-    char *
-        kept_in; /* "earlier/TIME": this restore is finished, and others came after it; else NULL */
+    /* "earlier/TIME": this restore is finished, and others came after it. NULL: none did. */
+    char *kept_in;
 
     /* set by target_check; the commit thread alone then turns files to FILE_DONE */
     struct target_file *files;
